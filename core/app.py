@@ -1,0 +1,42 @@
+"""The web application: health, and whatever routes the plugins bring."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, Response, get
+
+from gongzhi.core.health import examine
+from gongzhi.core.kernel import Kernel
+
+
+def make_app(kernel: Kernel) -> Litestar:
+    """The application of this kernel."""
+
+    @get("/health/live", media_type="application/json")
+    async def live() -> dict[str, str]:
+        """The process runs."""
+        return {"status": "alive"}
+
+    @get("/health/ready", media_type="application/json")
+    async def ready() -> Response[dict[str, Any]]:
+        """Requests may be sent; what ails is named, and nothing else about the installation."""
+        findings = await examine(kernel)
+        well = all(finding.ails is None for finding in findings if finding.needed)
+        told = {finding.name: "well" if finding.ails is None else "ailing" for finding in findings}
+        return Response(
+            {"status": "ready" if well else "not ready", "checks": told}, status_code=200 if well else 503
+        )
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        yield
+        await kernel.database.dispose()
+
+    return Litestar(
+        route_handlers=[live, ready, *kernel.plugins.ask("register_routes", kernel=kernel)],
+        lifespan=[lifespan],
+        openapi_config=None,
+        debug=False,
+        request_max_body_size=64 * 1024,
+    )

@@ -1,0 +1,275 @@
+"""Commands: one mutation is one use case is one method of a room's service, in one transaction.
+
+A service method decorated with :func:`use_case` checks its permission, runs, and leaves an audit entry. Its
+input is an :class:`Input`: types, limits and descriptions in one place, for GraphQL, files and tests alike.
+"""
+
+import functools
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_type_hints
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, select
+
+from gongzhi.core.caller import Caller
+from gongzhi.core.db import IdempotentCall, UnitOfWork, unit_of_work
+from gongzhi.core.errors import Forbidden, Invalid, KeyReused, NotSignedIn, Refusal, ScopeMissing
+from gongzhi.core.ids import parse_global_id
+from gongzhi.core.models import Idempotency
+from gongzhi.core.permissions import Permission
+from gongzhi.core.scope import range_of, tenant_of
+from gongzhi.core.tables import Base
+
+if TYPE_CHECKING:
+    from gongzhi.core.kernel import Kernel
+
+Where = Literal["community", "range", "anywhere"]
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a command is told. Each field says what it means by :func:`told` or :func:`ref`."""
+
+
+class NoInput(Input):
+    """A command that is told nothing."""
+
+
+def told(description: str, **limits: Any) -> msgspec.Meta:
+    """The meaning and the limits of an input field, for ``Annotated``."""
+    return msgspec.Meta(description=description, **limits)
+
+
+def ref(type_name: str, description: str) -> msgspec.Meta:
+    """An id of an object of this GraphQL type, for ``Annotated[UUID, …]``."""
+    return msgspec.Meta(description=description, extra={"ref": type_name})
+
+
+@dataclass(frozen=True, kw_only=True)
+class UseCase:
+    """What :func:`use_case` knows about a service method."""
+
+    permission: Permission
+    where: Where
+    service: type["Service"]
+    method: str
+    action: str
+    input: type[Input]
+    sentence: str
+
+
+class Service:
+    """What people do in a room, on one unit of work."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self.work = work
+
+    @property
+    def session(self) -> Any:
+        """The session of the work at hand."""
+        return self.work.session
+
+
+Method = Callable[[Any, Any], Awaitable[Any]]
+MethodT = TypeVar("MethodT", bound=Method)
+
+
+class _Declared:
+    """Put on a method by :func:`use_case`; learns its class when the class is made."""
+
+    def __init__(self, method: Method, permission: Permission, where: Where) -> None:
+        functools.update_wrapper(cast("Any", self), method)
+        self.method, self.permission, self.where = method, permission, where
+
+    def __set_name__(self, owner: type[Service], name: str) -> None:
+        hints = get_type_hints(self.method)
+        hints.pop("return", None)
+        [input_type] = hints.values() or [NoInput]
+        room = self.method.__module__.removesuffix(".service").rsplit(".", 1)[-1]
+        if ".service." in self.method.__module__:
+            room = self.method.__module__.split(".service.")[0].rsplit(".", 1)[-1]
+        case = UseCase(
+            permission=self.permission,
+            where=self.where,
+            service=owner,
+            method=name,
+            action=f"{room}.{owner.__name__.lower()}.{name}",
+            input=input_type,
+            sentence=(self.method.__doc__ or "").strip().split("\n\n")[0].replace("\n", " "),
+        )
+        method, permission = self.method, self.permission
+
+        @functools.wraps(method)
+        async def run(service: Service, told: Any = None) -> Any:
+            work = service.work
+            _check_where(work, case.where)
+            work.require(permission)
+            result = await (method(service, told) if input_type is not NoInput else method(service))  # type: ignore[call-arg]
+            await work.flush()
+            work.audit(case.action, result, fields=() if told is None else told.__struct_fields__)
+            return result
+
+        run.__use_case__ = case  # type: ignore[attr-defined]
+        setattr(owner, name, run)
+
+
+def _check_where(work: UnitOfWork, where: Where) -> None:
+    if where == "community":
+        tenant_of(work.scope)
+    elif where == "range":
+        range_of(work.scope)
+
+
+def use_case(permission: Permission, *, where: Where = "community") -> Callable[[MethodT], MethodT]:
+    """Make this service method a command that needs this permission in the scope's node."""
+
+    def declare(method: MethodT) -> MethodT:
+        return cast("MethodT", _Declared(method, permission, where))
+
+    return declare
+
+
+def case_of(method: Callable[..., Any]) -> UseCase:
+    """The use case this service method is.
+
+    :raises TypeError: it is none.
+    """
+    case = getattr(method, "__use_case__", None)
+    if not isinstance(case, UseCase):
+        raise TypeError(f"{method!r} is no use case")
+    return case
+
+
+def understand(kind: type[Input], raw: dict[str, Any]) -> Input:
+    """The input as its Struct, global ids resolved.
+
+    :raises Invalid: it does not fit; the path says where.
+    """
+    try:
+        return msgspec.convert(_with_ids(kind, raw, ()), kind)
+    except msgspec.ValidationError as error:
+        problem, _, where = str(error).partition(" - at `$")
+        raise Invalid(
+            path=where.strip(".`").replace("[", ".").replace("]", "") or None, problem=problem
+        ) from error
+
+
+def _with_ids(kind: Any, raw: Any, path: tuple[str, ...]) -> Any:
+    """The raw input with every global id turned into the id of the row."""
+    if raw is None:
+        return None
+    if isinstance(kind, type) and issubclass(kind, Input) and isinstance(raw, dict):
+        hints = get_type_hints(kind, include_extras=True)
+        return {
+            name: _with_ids(hints[name], value, (*path, name)) if name in hints else value
+            for name, value in raw.items()
+        }
+    for meta in getattr(kind, "__metadata__", ()):
+        wanted = (meta.extra or {}).get("ref") if isinstance(meta, msgspec.Meta) else None
+        if wanted is not None:
+            return _row_id(wanted, raw, path)
+    arguments = [a for a in getattr(kind, "__args__", ()) if a is not type(None)]
+    if getattr(kind, "__metadata__", None) is not None:
+        return _with_ids(kind.__origin__, raw, path)
+    if isinstance(raw, list) and arguments:
+        return [_with_ids(arguments[0], item, (*path, str(at))) for at, item in enumerate(raw)]
+    return _with_ids(arguments[0], raw, path) if len(arguments) == 1 else raw
+
+
+def _row_id(wanted: str, raw: Any, path: tuple[str, ...]) -> str:
+    try:
+        type_name, row_id = parse_global_id(str(raw))
+    except Invalid as error:
+        raise Invalid(path=".".join(path), problem=f"not an id of a {wanted} / 不是有效的编号") from error
+    if type_name != wanted:
+        raise Invalid(
+            path=".".join(path), problem=f"an id of a {type_name}, not of a {wanted} / 编号类型不符"
+        )
+    return str(row_id)
+
+
+@dataclass(frozen=True)
+class Performed:
+    """A command that ran: its unit of work is still open, so the payload can be read before the commit."""
+
+    work: UnitOfWork
+    result: Any
+
+
+@asynccontextmanager
+async def performing(
+    kernel: "Kernel",
+    caller: Caller,
+    case: UseCase,
+    raw: dict[str, Any],
+    *,
+    operation: str,
+    key: str | None = None,
+) -> AsyncIterator[Performed]:
+    """Run a command; commit when the block ends, roll back when anything raises.
+
+    :param key: the idempotency key; the same key with the same input gives the first result again.
+    :raises Refusal: the command may not be done; one worth it is audited in a transaction of its own.
+    """
+    if caller.scope is None:
+        raise ScopeMissing
+    try:
+        call = None if key is None else _call(operation, key, raw)
+        async with unit_of_work(kernel, caller.scope, caller.actor, call=call) as work:
+            if call is not None and (first := await _first_result(work, call)) is not None:
+                work.call = None
+                yield Performed(work, await _again(work, case, first))
+                return
+            service = case.service(work)
+            argument = () if case.input is NoInput else (understand(case.input, raw),)
+            result = await getattr(service, case.method)(*argument)
+            work.remember(result)
+            yield Performed(work, result)
+    except Refusal as refusal:
+        if refusal.audited:
+            await _record_refusal(kernel, caller, case, refusal)
+        raise
+
+
+def _call(operation: str, key: str, raw: dict[str, Any]) -> IdempotentCall:
+    if not 8 <= len(key) <= 200:
+        raise Invalid(path="idempotencyKey", problem="8 to 200 characters / 长度须为8至200个字符")
+    digest = hashlib.sha256(msgspec.json.encode(raw, order="sorted")).digest()
+    return IdempotentCall(operation=operation, key=key, input_hash=digest)
+
+
+async def _first_result(work: UnitOfWork, call: IdempotentCall) -> Idempotency | None:
+    """The record of the same key, once whoever is at work with it has ended."""
+    caller = work.actor.caller_id
+    lock = f"{work.stream}|{caller}|{call.operation}|{call.key}"
+    await work.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lock, 0))))
+    query = select(Idempotency).where(
+        Idempotency.scope_id == work.stream,
+        Idempotency.caller_id == caller,
+        Idempotency.operation == call.operation,
+        Idempotency.key == call.key,
+    )
+    record = (await work.session.scalars(query)).one_or_none()
+    if record is not None and record.input_hash != call.input_hash:
+        raise KeyReused(path="idempotencyKey")
+    return record
+
+
+async def _again(work: UnitOfWork, case: UseCase, record: Idempotency) -> Any:
+    """The object the first call came to, as it is now, for a caller who may still do this."""
+    work.require(case.permission)
+    model = get_type_hints(getattr(case.service, case.method)).get("return")
+    if record.result_id is None or not (isinstance(model, type) and issubclass(model, Base)):
+        return None
+    return await work.load(model, UUID(str(record.result_id)))
+
+
+async def _record_refusal(kernel: "Kernel", caller: Caller, case: UseCase, refusal: Refusal) -> None:
+    assert caller.scope is not None
+    if not isinstance(refusal, Forbidden | NotSignedIn) or not caller.actor.holds(caller.scope.path):
+        return
+    async with unit_of_work(kernel, caller.scope, caller.actor) as work:
+        work.audit(case.action, outcome=refusal.code)

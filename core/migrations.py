@@ -1,0 +1,168 @@
+"""Bringing the database to what the installed plugins need: revisions, then policies and grants.
+
+Each history is an alembic environment of its own, with its version table in its own schema, so that one that
+is absent or broken stops no other.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psycopg
+from alembic import command, context
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from dramatiq_postgres.schema import init as init_dramatiq
+from psycopg import sql
+from sqlalchemy import Connection, NullPool, create_engine
+
+from gongzhi.core.address import DatabaseAddress
+from gongzhi.core.roles import DatabaseRole
+from gongzhi.core.rowsecurity import reconcile
+from gongzhi.core.tables import Base, CodeEnum
+
+_ONE_AT_A_TIME = 0x676F6E67
+
+
+@dataclass(frozen=True)
+class History:
+    """An alembic history.
+
+    :param name: the plugin's name, or ``kernel``.
+    :param folder: where ``env.py`` and ``versions/`` lie.
+    :param schemas: the PostgreSQL schemas it owns; the first holds its version table.
+    """
+
+    name: str
+    folder: Path
+    schemas: tuple[str, ...]
+
+
+#: The kernel's history also carries the room without which there is no platform.
+KERNEL = History("kernel", Path(__file__).parent.parent / "migrations", ("core", "tenants"))
+
+
+def config_for(history: History, connection: Connection) -> Config:
+    """Alembic's configuration for this history, on this connection."""
+    config = Config()
+    config.set_main_option("script_location", str(history.folder))
+    config.attributes.update(connection=connection, history=history)
+    return config
+
+
+def run() -> None:
+    """What every ``env.py`` does: run the revisions of its history on the connection it was given."""
+    attributes = context.config.attributes
+    history: History = attributes["history"]
+    context.configure(connection=attributes["connection"], **_options(history))
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _options(history: History) -> dict[str, Any]:
+    def ours(name: str | None, kind: str, parents: Any) -> bool:
+        if kind == "schema":
+            return name in history.schemas
+        return kind != "table" or parents.get("schema_name") in history.schemas
+
+    def mine(subject: Any, _name: str | None, kind: str, _reflected: bool, _compared: Any) -> bool:
+        if kind == "table":
+            return subject.schema in history.schemas and subject.name != "alembic_version"
+        return True
+
+    return {
+        "target_metadata": Base.metadata,
+        "version_table_schema": history.schemas[0],
+        "include_schemas": True,
+        "include_name": ours,
+        "include_object": mine,
+        "compare_type": True,
+        "render_item": _render,
+    }
+
+
+def _render(kind: str, subject: Any, _context: Any) -> str | Literal[False]:
+    """An enum is a text column in the database, and so in a revision."""
+    return "sa.Text()" if kind == "type" and isinstance(subject, CodeEnum) else False
+
+
+def migrate(address: DatabaseAddress, histories: Sequence[History]) -> list[str]:
+    """Run all histories forward, then reconcile; returns what changed besides revisions."""
+    engine = create_engine(address.url_for(DatabaseRole.OWNER.value, driver="psycopg"), poolclass=NullPool)
+    with engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, psycopg.Connection)
+        connection.exec_driver_sql("select pg_advisory_lock(%s)", (_ONE_AT_A_TIME,))
+        connection.commit()
+        for history in histories:
+            for schema in history.schemas:
+                connection.exec_driver_sql(f'create schema if not exists "{schema}"')
+            connection.commit()
+            command.upgrade(config_for(history, connection), "head")
+            connection.commit()
+        _queue_tables(raw)
+        changed = reconcile(raw, Base.metadata)
+        for history in histories:
+            _let_read_version(raw, history)
+        raw.commit()
+    engine.dispose()
+    return changed
+
+
+def _queue_tables(connection: psycopg.Connection) -> None:
+    """The tables of dramatiq's PostgreSQL broker; exempt from classes, the system role's alone."""
+    with connection.cursor() as cursor:
+        init_dramatiq(cursor)
+    system = sql.Identifier(DatabaseRole.SYSTEM.value)
+    for statement in (
+        "grant usage on schema dramatiq to {}",
+        "grant select, insert, update, delete on all tables in schema dramatiq to {}",
+        "grant usage, select on all sequences in schema dramatiq to {}",
+    ):
+        connection.execute(sql.SQL(statement).format(system))
+
+
+def _let_read_version(connection: psycopg.Connection, history: History) -> None:
+    """Health looks whether revisions are pending, as the system role."""
+    table = sql.Identifier(history.schemas[0], "alembic_version")
+    system = sql.Identifier(DatabaseRole.SYSTEM.value)
+    connection.execute(sql.SQL("grant select on {} to {}").format(table, system))
+
+
+def downgrade(address: DatabaseAddress, history: History, revision: str = "base") -> None:
+    """Run this history backward."""
+    engine = create_engine(address.url_for(DatabaseRole.OWNER.value, driver="psycopg"), poolclass=NullPool)
+    with engine.connect() as connection:
+        command.downgrade(config_for(history, connection), revision)
+        connection.commit()
+    engine.dispose()
+
+
+def difference(address: DatabaseAddress, histories: Iterable[History]) -> list[str]:
+    """What a migrated database still lacks of the models; empty when they agree."""
+    engine = create_engine(address.url_for(DatabaseRole.OWNER.value, driver="psycopg"), poolclass=NullPool)
+    with engine.connect() as connection:
+        found = []
+        for history in histories:
+            opened = MigrationContext.configure(connection, opts=_options(history))
+            found += [f"{history.name}: {change}" for change in compare_metadata(opened, Base.metadata)]
+    engine.dispose()
+    return found
+
+
+def pending(address: DatabaseAddress, histories: Iterable[History]) -> list[str]:
+    """The histories that ``gongzhi migrate`` would still run forward."""
+    from alembic.script import ScriptDirectory
+
+    engine = create_engine(address.url_for(DatabaseRole.SYSTEM.value, driver="psycopg"), poolclass=NullPool)
+    behind = []
+    with engine.connect() as connection:
+        for history in histories:
+            scripts = ScriptDirectory.from_config(config_for(history, connection))
+            opened = MigrationContext.configure(connection, opts={"version_table_schema": history.schemas[0]})
+            if set(opened.get_current_heads()) != set(scripts.get_heads()):
+                behind.append(history.name)
+    engine.dispose()
+    return behind

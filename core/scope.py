@@ -1,0 +1,91 @@
+"""The scope of a piece of work: one community, or a range of the organisation tree; never both.
+
+PostgreSQL's policies read the scope from three settings of the transaction (``gongzhi.tenant``,
+``gongzhi.lo``, ``gongzhi.hi``); unset or empty they yield no rows, never all.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from gongzhi.core.errors import ScopeNeedsCommunity, ScopeNeedsRange
+
+#: What ends a step of a path, and the character right after it: everything beneath ``p`` lies in [p, hi).
+STEP, AFTER_STEP = ".", "/"
+
+
+class ScopeNotSet(RuntimeError):
+    """Code touched a community's rows outside any scope: a mistake of ours, never of the caller."""
+
+
+@dataclass(frozen=True)
+class Community:
+    """One community's scope (社区/村)."""
+
+    tenant: UUID
+    path: str
+
+    @property
+    def node(self) -> UUID:
+        """The node whose grants and records this scope is about: the community itself."""
+        return self.tenant
+
+    def settings(self) -> tuple[str, str, str]:
+        """What the transaction is told: tenant, lo, hi."""
+        return str(self.tenant), "", ""
+
+
+@dataclass(frozen=True)
+class Range:
+    """A county's or street's scope: its node and all that lies beneath."""
+
+    node: UUID
+    path: str
+
+    @property
+    def lo(self) -> str:
+        """The first path within."""
+        return self.path
+
+    @property
+    def hi(self) -> str:
+        """The first path beyond."""
+        return self.path.removesuffix(STEP) + AFTER_STEP
+
+    def settings(self) -> tuple[str, str, str]:
+        """What the transaction is told: tenant, lo, hi."""
+        return "", self.lo, self.hi
+
+
+Scope = Community | Range
+
+#: The statement that tells a transaction its scope; on Citus another one takes its place.
+TELL = (
+    "select set_config('gongzhi.tenant', $1, true), set_config('gongzhi.lo', $2, true), "
+    "set_config('gongzhi.hi', $3, true), set_config('transaction_read_only', $4, true)"
+)
+
+
+def tenant_of(scope: Scope | None) -> UUID:
+    """The community this scope is.
+
+    :raises ScopeNeedsCommunity: the scope is a range.
+    :raises ScopeNotSet: there is none.
+    """
+    if scope is None:
+        raise ScopeNotSet("a community's rows were touched outside any scope")
+    if isinstance(scope, Range):
+        raise ScopeNeedsCommunity
+    return scope.tenant
+
+
+def range_of(scope: Scope | None) -> Range:
+    """The range this scope is.
+
+    :raises ScopeNeedsRange: the scope is one community.
+    :raises ScopeNotSet: there is none.
+    """
+    if scope is None:
+        raise ScopeNotSet("a node's rows were touched outside any scope")
+    if isinstance(scope, Community):
+        raise ScopeNeedsRange
+    return scope

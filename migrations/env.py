@@ -1,0 +1,5 @@
+"""The kernel's alembic environment."""
+
+from gongzhi.core.migrations import run
+
+run()

@@ -1,0 +1,1 @@
+"""The rooms: one for each kind of grassroots work, all furnished alike."""

@@ -1,0 +1,5 @@
+"""The mediation room's alembic environment."""
+
+from gongzhi.core.migrations import run
+
+run()

@@ -1,0 +1,38 @@
+"""What can be allowed in mediation, and which role may do what by default."""
+
+from gongzhi.core.api import Allow, Permission
+
+ROSTER_READ = Permission("mediation.roster:read", "查看调解员名册", "see the roster of mediators")
+ROSTER_KEEP = Permission("mediation.roster:keep", "管理调解员名册", "keep the roster of mediators")
+CASE_READ = Permission("mediation.case:read", "查看调解案件", "see cases")
+CASE_OPEN = Permission("mediation.case:open", "登记纠纷", "take down a dispute")
+CASE_ACCEPT = Permission("mediation.case:accept", "受理或不予受理", "accept or decline a case")
+CASE_ASSIGN = Permission("mediation.case:assign", "指派调解员", "assign a mediator")
+CASE_MEDIATE = Permission("mediation.case:mediate", "主持调解", "mediate")
+CASE_CLOSE = Permission("mediation.case:close", "结案", "close a case")
+TALLY_READ = Permission("mediation.tally:read", "查看调解统计", "see the monthly tally")
+
+PERMISSIONS = (
+    ROSTER_READ,
+    ROSTER_KEEP,
+    CASE_READ,
+    CASE_OPEN,
+    CASE_ACCEPT,
+    CASE_ASSIGN,
+    CASE_MEDIATE,
+    CASE_CLOSE,
+    TALLY_READ,
+)
+
+ALLOWS = (
+    Allow("county_operator", (ROSTER_READ, TALLY_READ)),
+    Allow("street_dispatcher", (ROSTER_READ, TALLY_READ)),
+    Allow(
+        "community_admin",
+        (ROSTER_READ, ROSTER_KEEP, CASE_READ, CASE_ACCEPT, CASE_ASSIGN, CASE_CLOSE, TALLY_READ),
+    ),
+    Allow("community_officer", (ROSTER_READ, CASE_READ, CASE_OPEN, CASE_ACCEPT, TALLY_READ)),
+    Allow("mediator", (ROSTER_READ, CASE_READ, CASE_OPEN, CASE_MEDIATE, CASE_CLOSE, TALLY_READ)),
+    Allow("grid_worker", (ROSTER_READ, CASE_OPEN)),
+    Allow("integrator", (ROSTER_READ, CASE_READ, TALLY_READ)),
+)

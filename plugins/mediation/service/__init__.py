@@ -1,0 +1,1 @@
+"""What people do in mediation; one file for each group of sentences."""

@@ -1,0 +1,80 @@
+"""Blueprints: what a community starts with, as a TOML file (蓝图)."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from gongzhi.core.api import Plugins, Refusal
+
+_HOUSE = Path(__file__).parent / "blueprint_files"
+
+
+class BlueprintUnfit(Refusal):
+    """A blueprint does not fit."""
+
+    code = "BLUEPRINT_UNFIT"
+    zh = "蓝图“{name}”有误：{problem}"
+    en = "The blueprint {name!r} does not fit: {problem}"
+
+
+class GridTemplate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The grids a new community starts with; none unless the blueprint says so."""
+
+    count: Annotated[int, msgspec.Meta(ge=0, le=899)] = 0
+    name: str = "第{n}网格"
+
+
+class Blueprint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a community starts with.
+
+    :param plugins: names of plugins switched on from the start.
+    :param settings: plugin name to its settings.
+    :param roles: the roles that people of the community may be given; empty for all.
+    """
+
+    zh: str
+    en: str
+    plugins: list[str] = []
+    settings: dict[str, dict[str, Any]] = {}
+    roles: list[str] = []
+    grids: GridTemplate = GridTemplate()
+
+
+def load_blueprint(name: str, plugins: Plugins) -> Blueprint:
+    """The blueprint of this name, or in this file, checked against what is installed.
+
+    :raises BlueprintUnfit: it is unknown or broken; the message says where.
+    """
+    file = Path(name) if name.endswith(".toml") else _HOUSE / f"{Path(name).name}.toml"
+    try:
+        blueprint = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Blueprint)
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(path.stem for path in _HOUSE.glob("*.toml")))
+        raise BlueprintUnfit(name=name, problem=f"known: {known} / 已有：{known}") from error
+    except (OSError, ValueError) as error:
+        raise BlueprintUnfit(name=name, problem=str(error)) from error
+    _check(name, blueprint, plugins)
+    return blueprint
+
+
+def _check(name: str, blueprint: Blueprint, plugins: Plugins) -> None:
+    for wanted in blueprint.plugins:
+        card = plugins.cards.get(wanted)
+        if card is None or not card.switchable:
+            raise BlueprintUnfit(name=name, problem=f"no plugin {wanted!r} to switch on / 没有模块 {wanted}")
+        for required in card.requires:
+            if plugins.cards[required].switchable and required not in blueprint.plugins:
+                raise BlueprintUnfit(
+                    name=name, problem=f"{wanted} requires {required} / {wanted} 依赖 {required}"
+                )
+    roles = {role.code for role in plugins.ask("register_roles")}
+    if unknown := sorted(set(blueprint.roles) - roles):
+        raise BlueprintUnfit(name=name, problem=f"no role {', '.join(unknown)} / 没有角色")
+    kinds = dict(plugins.ask_each("register_settings"))
+    for plugin, values in blueprint.settings.items():
+        try:
+            msgspec.convert(values, kinds[plugin])
+        except (KeyError, msgspec.ValidationError) as error:
+            raise BlueprintUnfit(name=name, problem=f"settings.{plugin}: {error}") from error

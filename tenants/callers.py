@@ -1,0 +1,204 @@
+"""Who sent a request: a session cookie or a bearer token turned into an actor, a scope, switched-on plugins."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gongzhi.core.api import (
+    Actor,
+    Caller,
+    Community,
+    Credentials,
+    Forbidden,
+    Grant,
+    Kernel,
+    NotSignedIn,
+    Range,
+    Scope,
+    ScopeUnknown,
+    hash_token,
+    now,
+    system_work,
+)
+from gongzhi.tenants.models import (
+    Account,
+    ApiToken,
+    Area,
+    AreaCode,
+    AreaLevel,
+    GrantRow,
+    PluginSwitch,
+    SignInSession,
+    Tenant,
+    TenantState,
+)
+
+_CODE = re.compile(r"[0-9]{6,15}P?")
+#: A token's last use is written at most this often.
+_TOUCH = timedelta(minutes=5)
+
+
+class CsrfMissing(Forbidden):
+    """A browser's request did not prove that it comes from our own page."""
+
+    code = "CSRF_MISSING"
+    zh = "请求缺少有效的 X-CSRF-Token，请刷新页面后重试"
+    en = "The request lacks a valid X-CSRF-Token; reload the page and retry"
+    top_level = True
+
+
+class CommunitySuspended(ScopeUnknown):
+    """The community is not open for work."""
+
+    code = "COMMUNITY_NOT_ACTIVE"
+    zh = "社区“{scope}”当前未启用，请联系县级运营员"
+    en = "The community {scope!r} is not active; ask the county operator"
+    audited = False
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An account or token that the credentials belong to."""
+
+    account_id: UUID | None
+    token_id: UUID | None
+    grants: tuple[Grant, ...]
+    only: frozenset[str] | None = None
+
+
+async def find_caller(kernel: Kernel, credentials: Credentials) -> Caller:
+    """The caller behind these credentials; without any, nobody in no scope.
+
+    :raises NotSignedIn: the cookie or token is unknown, expired or revoked.
+    :raises CsrfMissing: a cookie came without the token that goes with it.
+    :raises ScopeUnknown: the scope header names what no grant opens.
+    """
+    if credentials.bearer is None and credentials.session is None:
+        return Caller(actor=Actor(roles=kernel.roles, language=credentials.language), scope=None)
+    refused: ScopeUnknown | None = None
+    async with system_work(kernel) as work:
+        found = await _found(work.session, credentials)
+        actor = Actor(
+            roles=kernel.roles,
+            grants=found.grants,
+            account_id=found.account_id,
+            token_id=found.token_id,
+            only=found.only,
+            language=credentials.language,
+        )
+        try:
+            scope = await _scope(work.session, actor, credentials.scope)
+        except ScopeUnknown as error:
+            refused = error
+            work.actor = actor
+            work.audit("tenants.scope.enter", outcome=error.code)
+        else:
+            switched_on = await _switched_on(work.session, scope)
+    if refused is not None:
+        raise refused
+    return Caller(actor=actor, scope=scope, switched_on=switched_on)
+
+
+async def _found(session: AsyncSession, credentials: Credentials) -> _Found:
+    if credentials.bearer is not None:
+        return await _by_token(session, credentials.bearer)
+    return await _by_session(session, str(credentials.session), credentials.csrf)
+
+
+async def _by_token(session: AsyncSession, bearer: str) -> _Found:
+    query = (
+        select(ApiToken, Area.path)
+        .join(Area, Area.id == ApiToken.node_id)
+        .where(
+            ApiToken.token_hash == hash_token(bearer),
+            ApiToken.revoked_at.is_(None),
+            ApiToken.expires_at > now(),
+        )
+    )
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise NotSignedIn
+    token, path = row
+    if token.last_used_at is None or now() - token.last_used_at > _TOUCH:
+        await session.execute(update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=now()))
+    only = None if token.permissions is None else frozenset(token.permissions)
+    return _Found(None, token.id, (Grant(token.role, token.node_id, path),), only)
+
+
+async def _by_session(session: AsyncSession, cookie: str, csrf: str | None) -> _Found:
+    query = (
+        select(SignInSession)
+        .join(Account, Account.id == SignInSession.account_id)
+        .where(
+            SignInSession.token_hash == hash_token(cookie),
+            SignInSession.expires_at > now(),
+            Account.active.is_(True),
+        )
+    )
+    signed_in = (await session.scalars(query)).one_or_none()
+    if signed_in is None:
+        raise NotSignedIn
+    if csrf is None or hash_token(csrf) != signed_in.csrf_hash:
+        raise CsrfMissing(permission="X-CSRF-Token")
+    return _Found(signed_in.account_id, None, await grants_of(session, signed_in.account_id))
+
+
+async def grants_of(session: AsyncSession, account_id: UUID) -> tuple[Grant, ...]:
+    """The grants of this account that hold at this moment."""
+    query = (
+        select(GrantRow.role, GrantRow.node_id, Area.path)
+        .join(Area, Area.id == GrantRow.node_id)
+        .where(
+            GrantRow.account_id == account_id,
+            GrantRow.valid_from <= now(),
+            or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > now()),
+        )
+    )
+    return tuple(Grant(role, node, path) for role, node, path in await session.execute(query))
+
+
+async def find_area(session: AsyncSession, named: str) -> Area | None:
+    """The area with this code, past or present, or this id."""
+    if _CODE.fullmatch(named):
+        now_so = (await session.scalars(select(Area).where(Area.code == named))).one_or_none()
+        if now_so is not None:
+            return now_so
+        once = select(Area).join(AreaCode, AreaCode.area_id == Area.id).where(AreaCode.code == named)
+        return (await session.scalars(once.order_by(AreaCode.valid_from.desc()).limit(1))).one_or_none()
+    try:
+        return await session.get(Area, UUID(named))
+    except ValueError:
+        return None
+
+
+async def _scope(session: AsyncSession, actor: Actor, named: str | None) -> Scope | None:
+    """The scope that was named, or the only one the grants leave."""
+    if named is None:
+        nodes = {grant.node_id for grant in actor.grants}
+        if len(nodes) != 1:
+            return None
+        area = await session.get(Area, nodes.pop())
+    else:
+        area = await find_area(session, named.strip())
+    if area is None or not actor.holds(area.path):
+        raise ScopeUnknown(scope=(named or "")[:40])
+    if area.level is not AreaLevel.COMMUNITY:
+        return Range(area.id, area.path)
+    tenant = await session.get(Tenant, area.id)
+    if tenant is None or tenant.state is not TenantState.ACTIVE:
+        raise CommunitySuspended(scope=(named or area.code or "")[:40])
+    return Community(area.id, area.path)
+
+
+async def _switched_on(session: AsyncSession, scope: Scope | None) -> frozenset[str] | None:
+    return await switched_on(session, scope.tenant) if isinstance(scope, Community) else None
+
+
+async def switched_on(session: AsyncSession, tenant: UUID) -> frozenset[str]:
+    """The plugins this community has switched on."""
+    query = select(PluginSwitch.plugin).where(PluginSwitch.tenant_id == tenant, PluginSwitch.on.is_(True))
+    return frozenset((await session.scalars(query)).all())

@@ -1,0 +1,1 @@
+"""What people do with communities; one file for each group of sentences."""

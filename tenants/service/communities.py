@@ -1,0 +1,84 @@
+"""A community's life and its profile."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from sqlalchemy import select
+
+from gongzhi.core.api import Input, Invalid, Service, WrongState, ref, told, use_case
+from gongzhi.tenants import events, policies
+from gongzhi.tenants.models import ProfileFigure, Tenant, TenantState
+
+
+class FigureKnown(Invalid):
+    """The profile already has this figure of this day."""
+
+    code = "PROFILE_FIGURE_KNOWN"
+    zh = "该日期的“{indicator}”已登记；更正请用新的日期或说明来源"
+    en = "The profile has {indicator!r} of this day already; record a correction under its own day"
+
+
+class RecordFigure(Input):
+    """A figure of the community's profile (社区概况指标)."""
+
+    indicator: Annotated[
+        str, told("What is counted, such as area, households, residents (指标).", min_length=1, max_length=40)
+    ]
+    value: Annotated[Decimal, told("How much (数值).")]
+    unit: Annotated[str, told("In which unit: km², 户, 人 (单位).", min_length=1, max_length=12)]
+    as_of: Annotated[dt.date, told("The day it held (数据日期).")]
+    source: Annotated[str, told("Where it comes from (来源).", min_length=2, max_length=200)]
+
+
+class ChangeState(Input):
+    """A community whose life on the platform takes a turn."""
+
+    community_id: Annotated[UUID, ref("Community", "Which community (社区).")]
+    version: Annotated[int, told("The version that was read (版本号).")]
+
+
+class Communities(Service):
+    """The communities of a county or street, as far as its operator may steer them."""
+
+    @use_case(policies.COMMUNITY_STEER, where="range")
+    async def suspend(self, change: ChangeState) -> Tenant:
+        """Suspend a community: its people keep their data and can't work until it is resumed (暂停)."""
+        return await self._turn(change, TenantState.ACTIVE, TenantState.SUSPENDED, "suspend")
+
+    @use_case(policies.COMMUNITY_STEER, where="range")
+    async def resume(self, change: ChangeState) -> Tenant:
+        """Resume a suspended community (恢复)."""
+        return await self._turn(change, TenantState.SUSPENDED, TenantState.ACTIVE, "resume")
+
+    async def _turn(self, change: ChangeState, since: TenantState, to: TenantState, step: str) -> Tenant:
+        tenant = await self.work.load(Tenant, change.community_id, version=change.version)
+        if tenant.state is not since:
+            raise WrongState(state=tenant.state.value, step=step, allowed=since.value)
+        tenant.state = to
+        self.work.publish(events.CommunityStateChanged(state=to.value))
+        return tenant
+
+
+class Profiles(Service):
+    """The profile of one community."""
+
+    @use_case(policies.PROFILE_RECORD)
+    async def record_figure(self, figure: RecordFigure) -> ProfileFigure:
+        """Record a dated figure of the community's profile; older ones stay (登记概况指标)."""
+        query = select(ProfileFigure).where(
+            ProfileFigure.indicator == figure.indicator, ProfileFigure.as_of == figure.as_of
+        )
+        if (await self.session.scalars(query)).one_or_none() is not None:
+            raise FigureKnown(path="indicator", indicator=figure.indicator, problem="")
+        row = ProfileFigure(
+            indicator=figure.indicator,
+            value=figure.value,
+            unit=figure.unit,
+            as_of=figure.as_of,
+            source=figure.source,
+            recorded_by=self.work.actor.account_id,
+        )
+        self.session.add(row)
+        return row

@@ -1,0 +1,132 @@
+"""Drawing the grids of a community, and the register of its households."""
+
+import datetime as dt
+from typing import Annotated
+from uuid import UUID
+
+from sqlalchemy import select
+
+from gongzhi.core.api import Input, Invalid, Service, ref, today, told, use_case
+from gongzhi.tenants import events, policies
+from gongzhi.tenants.models import Area, Grid, GridKind, GridVersion, Household
+
+#: The three digits a grid adds to its community's twelve: 001-899 basic, 901-999 dedicated.
+RANGES = {GridKind.BASIC: range(1, 900), GridKind.DEDICATED: range(901, 1000)}
+
+
+class GridNumberTaken(Invalid):
+    """The community has a grid of this number."""
+
+    code = "GRID_NUMBER_TAKEN"
+    zh = "本社区已有编号为{number}的网格，请换一个编号"
+    en = "This community has a grid numbered {number}; choose another number"
+
+
+class GridNumberUnfit(Invalid):
+    """The number does not go with the kind of grid."""
+
+    code = "GRID_NUMBER_UNFIT"
+    zh = "{kind}网格的编号须在{first}至{last}之间"
+    en = "A {kind} grid is numbered from {first} to {last}"
+
+
+class HouseholdNumberTaken(Invalid):
+    """The register has a household of this number."""
+
+    code = "HOUSEHOLD_NUMBER_TAKEN"
+    zh = "户号{number}已登记，请核对"
+    en = "The register has a household numbered {number}; check it"
+
+
+class DrawGrid(Input):
+    """A new grid of the community (网格)."""
+
+    number: Annotated[int, told("The grid's own three digits (网格序号).", ge=1, le=999)]
+    name: Annotated[str, told("What people call it (名称).", min_length=1, max_length=40)]
+    kind: Annotated[GridKind, told("Basic, or dedicated to a park, school or market (类型).")] = (
+        GridKind.BASIC
+    )
+    households: Annotated[int | None, told("How many households live there (户数).", ge=0, le=100_000)] = None
+    bounds: Annotated[str | None, told("Its bounds in words (四至).", max_length=400)] = None
+
+
+class RedrawGrid(Input):
+    """A grid as it is from a day on."""
+
+    grid_id: Annotated[UUID, ref("Grid", "Which grid (网格).")]
+    version: Annotated[int, told("The version that was read (版本号).")]
+    name: Annotated[str | None, told("Its new name, if it changes (名称).", min_length=1, max_length=40)] = (
+        None
+    )
+    households: Annotated[
+        int | None, told("How many households live there now (户数).", ge=0, le=100_000)
+    ] = None
+    bounds: Annotated[str | None, told("Its bounds in words (四至).", max_length=400)] = None
+
+
+class RegisterHousehold(Input):
+    """A household as a place and a number of people; no names (户)."""
+
+    number: Annotated[str, told("Its number in the register (户号).", min_length=1, max_length=30)]
+    grid_id: Annotated[UUID, ref("Grid", "The grid it lies in (所在网格).")]
+    place: Annotated[str, told("Where it is (地址).", min_length=2, max_length=120)]
+    people: Annotated[int | None, told("How many live there (人数).", ge=0, le=99)] = None
+
+
+class Grids(Service):
+    """The grids of one community."""
+
+    @use_case(policies.GRID_DRAW)
+    async def draw(self, drawn: DrawGrid) -> Grid:
+        """Draw a grid of the community (划分网格)."""
+        numbers = RANGES.get(drawn.kind, range(1, 900))
+        if drawn.number not in numbers:
+            raise GridNumberUnfit(
+                path="number", kind=drawn.kind.value, first=numbers[0], last=numbers[-1], problem=""
+            )
+        area = (await self.session.scalars(select(Area).where(Area.id == self.work.tenant))).one()
+        code = f"{area.code}{drawn.number:03}"
+        if (await self.session.scalars(select(Grid).where(Grid.code == code))).one_or_none() is not None:
+            raise GridNumberTaken(path="number", number=drawn.number, problem="")
+        grid = Grid(code=code, name=drawn.name, kind=drawn.kind)
+        self.session.add(grid)
+        await self.work.flush()
+        self._version(grid, drawn.households, drawn.bounds)
+        return grid
+
+    @use_case(policies.GRID_DRAW)
+    async def redraw(self, redrawn: RedrawGrid) -> Grid:
+        """Change a grid from today on; what it was stays on record (调整网格)."""
+        grid = await self.work.load(Grid, redrawn.grid_id, version=redrawn.version)
+        grid.name = redrawn.name or grid.name
+        query = select(GridVersion).where(GridVersion.grid_id == grid.id, GridVersion.valid_to.is_(None))
+        current = (await self.session.scalars(query)).one()
+        if current.valid_from == today():
+            current.households, current.bounds = redrawn.households, redrawn.bounds
+        else:
+            current.valid_to = today()
+            await self.work.flush()
+            self._version(grid, redrawn.households, redrawn.bounds)
+        return grid
+
+    def _version(self, grid: Grid, households: int | None, bounds: str | None) -> None:
+        since: dt.date = today()
+        self.session.add(GridVersion(grid_id=grid.id, valid_from=since, households=households, bounds=bounds))
+        self.work.publish(events.GridDrawn(grid_id=str(grid.id)))
+
+
+class Households(Service):
+    """The register of households of one community."""
+
+    @use_case(policies.HOUSEHOLD_REGISTER)
+    async def register(self, household: RegisterHousehold) -> Household:
+        """Enter a household in the register (登记户)."""
+        grid = await self.work.load(Grid, household.grid_id)
+        known = select(Household).where(Household.number == household.number)
+        if (await self.session.scalars(known)).one_or_none() is not None:
+            raise HouseholdNumberTaken(path="number", number=household.number, problem="")
+        row = Household(
+            number=household.number, grid_id=grid.id, place=household.place, people=household.people
+        )
+        self.session.add(row)
+        return row
