@@ -88,6 +88,7 @@ class _Declared:
         hints = get_type_hints(self.method)
         hints.pop("return", None)
         [input_type] = hints.values() or [NoInput]
+        msgspec.json.Decoder(input_type)  # says at import what is wrong with a limit
         room = self.method.__module__.removesuffix(".service").rsplit(".", 1)[-1]
         if ".service." in self.method.__module__:
             room = self.method.__module__.split(".service.")[0].rsplit(".", 1)[-1]

@@ -172,6 +172,8 @@ def told_values(given: Any) -> Any:
     """What a client told, as plain values; fields it left out stay out."""
     if isinstance(given, list):
         return [told_values(item) for item in given]
+    if isinstance(given, Enum):
+        return given.value
     if getattr(type(given), "__strawberry_definition__", None) is not None:
         return {
             name: told_values(value) for name, value in vars(given).items() if value is not strawberry.UNSET

@@ -166,15 +166,16 @@ class UpwardRow(_CommunityKey):
 
 
 class NodeScoped:
-    """Marks a model whose ``node_id`` says which node its row belongs to."""
+    """The one row that a node of the tree has in a table. Mix into a model of a room."""
 
     __belongs__ = node_rows()
+
+    node_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-20)
 
 
 class NodeRow(NodeScoped):
     """A row of one node of the tree, of whatever level. Mix into a model of a room."""
 
-    node_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-20)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-19)
 
 

@@ -12,6 +12,13 @@ from gongzhi.core.api import PROBLEMS, Node, Plugins, RequestContext, item_by_id
 Info = strawberry.Info
 
 
+class Schema(strawberry.Schema):
+    """A schema that leaves logging to the endpoint, which knows what may be written."""
+
+    def process_errors(self, errors: Any, execution_context: Any = None) -> None:
+        """Write nothing: an error's text may carry what a caller told."""
+
+
 class Clash(TypeError):
     """Two plugins offer a root field of one name."""
 
@@ -44,7 +51,7 @@ def build_schema(plugins: Plugins) -> strawberry.Schema:
             strawberry.field(resolver=_version, description="The version of gongzhi (版本)."),
         ),
     }
-    return strawberry.Schema(
+    return Schema(
         query=_root("Query", "What may be asked (查询).", queries),
         mutation=_root(
             "Mutation", "What may be done; every one accepts an idempotencyKey (操作).", mutations

@@ -1,11 +1,11 @@
 """``/session``: how people sign in and out. Everything else is GraphQL."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, delete, post
 from litestar.datastructures import Cookie
-from litestar.params import Parameter
+from litestar.params import JSONBody
 
 from gongzhi.core.api import Credentials, Kernel, Refusal
 from gongzhi.tenants.callers import find_caller
@@ -21,7 +21,9 @@ def routes(kernel: Kernel) -> Iterable[Any]:
     secure = kernel.settings.mode == "production"
 
     @post("/session", status_code=201)
-    async def open_session(data: SignIn, request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    async def open_session(
+        data: JSONBody[SignIn], request: Request[Any, Any, Any]
+    ) -> Response[dict[str, Any]]:
         address = request.client.host if request.client else ""
         try:
             opened = await sign_in(kernel, data, address=address)
@@ -30,14 +32,13 @@ def routes(kernel: Kernel) -> Iterable[Any]:
         return Response({"csrfToken": opened.csrf}, cookies=_cookies(opened, secure=secure))
 
     @delete("/session", status_code=200)
-    async def close_session(
-        request: Request[Any, Any, Any],
-        csrf: Annotated[str | None, Parameter(header="X-CSRF-Token")] = None,
-    ) -> Response[dict[str, Any]]:
+    async def close_session(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
         token = request.cookies.get(SESSION_COOKIE)
         if token is not None:
             try:
-                await find_caller(kernel, Credentials(session=token, csrf=csrf))
+                await find_caller(
+                    kernel, Credentials(session=token, csrf=request.headers.get("x-csrf-token"))
+                )
             except Refusal as refusal:
                 return refused(refusal, request)
             await sign_out(kernel, token)

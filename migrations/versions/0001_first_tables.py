@@ -204,12 +204,12 @@ def upgrade() -> None:
     )
     op.create_index('sign_in_failure_subject_idx', 'sign_in_failure', ['subject', 'at'], unique=False, schema='tenants')
     op.create_table('tenant',
-    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('node_id', sa.Uuid(), nullable=False),
     sa.Column('state', sa.Text(), nullable=False),
     sa.Column('blueprint', sa.Text(), nullable=False),
     sa.Column('since', sa.DateTime(timezone=True), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('tenant_pk')),
+    sa.PrimaryKeyConstraint('node_id', name=op.f('tenant_pk')),
     schema='tenants'
     )
     op.create_table('api_token',

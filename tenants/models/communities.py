@@ -36,11 +36,10 @@ class Tenant(NodeScoped, Versioned, Base):
     """A community (社区/村) that works on the platform; its id is its node's and never changes."""
 
     __tablename__ = "tenant"
-    __belongs__ = node_rows(key="id", app=("select", "update"), erase="keep")
+    __belongs__ = node_rows(app=("select", "update"), erase="keep")
     __table_args__: ClassVar[Any] = {"schema": SCHEMA}
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    node_id: Mapped[UUID] = synonym("id")
+    id: Mapped[UUID] = synonym("node_id")
     state: Mapped[TenantState] = mapped_column(CodeEnum(TenantState))
     blueprint: Mapped[str]
     since: Mapped[datetime] = mapped_column(default=now)

@@ -220,7 +220,7 @@ class _Chunk:
         asked = self._asked
         self._add(
             Tenant,
-            id=tenant,
+            node_id=tenant,
             state=TenantState.ACTIVE,
             blueprint=asked.blueprint_name,
             since=now(),

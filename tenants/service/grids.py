@@ -46,8 +46,8 @@ class DrawGrid(Input):
     kind: Annotated[GridKind, told("Basic, or dedicated to a park, school or market (类型).")] = (
         GridKind.BASIC
     )
-    households: Annotated[int | None, told("How many households live there (户数).", ge=0, le=100_000)] = None
-    bounds: Annotated[str | None, told("Its bounds in words (四至).", max_length=400)] = None
+    households: Annotated[int, told("How many households live there (户数).", ge=0, le=100_000)] | None = None
+    bounds: Annotated[str, told("Its bounds in words (四至).", max_length=400)] | None = None
 
 
 class RedrawGrid(Input):
@@ -55,13 +55,13 @@ class RedrawGrid(Input):
 
     grid_id: Annotated[UUID, ref("Grid", "Which grid (网格).")]
     version: Annotated[int, told("The version that was read (版本号).")]
-    name: Annotated[str | None, told("Its new name, if it changes (名称).", min_length=1, max_length=40)] = (
+    name: Annotated[str, told("Its new name, if it changes (名称).", min_length=1, max_length=40)] | None = (
         None
     )
-    households: Annotated[
-        int | None, told("How many households live there now (户数).", ge=0, le=100_000)
-    ] = None
-    bounds: Annotated[str | None, told("Its bounds in words (四至).", max_length=400)] = None
+    households: (
+        Annotated[int, told("How many households live there now (户数).", ge=0, le=100_000)] | None
+    ) = None
+    bounds: Annotated[str, told("Its bounds in words (四至).", max_length=400)] | None = None
 
 
 class RegisterHousehold(Input):
@@ -70,7 +70,7 @@ class RegisterHousehold(Input):
     number: Annotated[str, told("Its number in the register (户号).", min_length=1, max_length=30)]
     grid_id: Annotated[UUID, ref("Grid", "The grid it lies in (所在网格).")]
     place: Annotated[str, told("Where it is (地址).", min_length=2, max_length=120)]
-    people: Annotated[int | None, told("How many live there (人数).", ge=0, le=99)] = None
+    people: Annotated[int, told("How many live there (人数).", ge=0, le=99)] | None = None
 
 
 class Grids(Service):

@@ -48,9 +48,9 @@ class StartOnboarding(Input):
         told("True leaves rows with errors out; false does nothing at all if there are any (跳过有误的行)."),
     ] = False
     dry_run: Annotated[bool, told("Only say what would happen (预演).")] = False
-    as_of: Annotated[
-        dt.date | None, told("From which day the divisions hold; today unless told (生效日期).")
-    ] = None
+    as_of: (
+        Annotated[dt.date, told("From which day the divisions hold; today unless told (生效日期).")] | None
+    ) = None
 
 
 class Onboardings(Service):

@@ -45,18 +45,21 @@ class RegisterPerson(Input):
     """A person the community works with; leave out whatever the work does not need (人员)."""
 
     display_name: Annotated[str, told("The name people use (姓名或称呼).", min_length=1, max_length=60)]
-    phone: Annotated[str | None, told("A phone number; sealed at once (电话).", max_length=30)] = None
-    id_number: Annotated[
-        str | None, told("An identity number; sealed at once (身份证号).", max_length=30)
-    ] = None
-    birth_band: Annotated[
-        str | None,
-        told(
-            "A span of ages, not a birthday: 0-13, 14-17, 18-59, 60+ (年龄段).",
-            pattern=r"^(0-13|14-17|18-59|60\+)$",
-        ),
-    ] = None
-    guardian_id: Annotated[UUID | None, ref("Person", "Who is responsible for a child (监护人).")] = None
+    phone: Annotated[str, told("A phone number; sealed at once (电话).", max_length=30)] | None = None
+    id_number: (
+        Annotated[str, told("An identity number; sealed at once (身份证号).", max_length=30)] | None
+    ) = None
+    birth_band: (
+        Annotated[
+            str,
+            told(
+                "A span of ages, not a birthday: 0-13, 14-17, 18-59, 60+ (年龄段).",
+                pattern=r"^(0-13|14-17|18-59|60\+)$",
+            ),
+        ]
+        | None
+    ) = None
+    guardian_id: Annotated[UUID, ref("Person", "Who is responsible for a child (监护人).")] | None = None
 
 
 class GiveConsent(Input):

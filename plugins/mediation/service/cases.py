@@ -13,7 +13,7 @@ class TakeStep(Input):
 
     case_id: Annotated[UUID, ref("MediationCase", "Which case (案件).")]
     version: Annotated[int, told("The version that was read (版本号).")]
-    note: Annotated[str | None, told("A remark for the case's timeline (备注).", max_length=500)] = None
+    note: Annotated[str, told("A remark for the case's timeline (备注).", max_length=500)] | None = None
 
 
 class CaseSteps(Service):

@@ -58,7 +58,7 @@ class OpenCase(Input, kw_only=True):
     source: Annotated[Source, told("How it came (来源).")] = Source.APPLICATION
     facts: Annotated[str, told("The facts as told (主要事实).", min_length=2, max_length=4000)]
     parties: Annotated[list[NewParty], told("Who it is between (当事人).", min_length=2, max_length=40)]
-    grid_id: Annotated[UUID | None, ref("Grid", "The grid it happened in (所在网格).")] = None
+    grid_id: Annotated[UUID, ref("Grid", "The grid it happened in (所在网格).")] | None = None
 
 
 class AcceptCase(TakeStep, kw_only=True):

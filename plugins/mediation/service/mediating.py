@@ -62,10 +62,10 @@ class ReachAgreement(TakeStep, kw_only=True):
 
     form: Annotated[AgreementForm, told("Written or oral (形式).")]
     content: Annotated[str, told("What was agreed (协议内容).", min_length=4, max_length=8000)]
-    effective_on: Annotated[
-        dt.date | None, told("The day it takes effect; today unless told (生效日期).")
-    ] = None
-    perform_by: Annotated[dt.date | None, told("The day by which it is performed (履行期限).")] = None
+    effective_on: (
+        Annotated[dt.date, told("The day it takes effect; today unless told (生效日期).")] | None
+    ) = None
+    perform_by: Annotated[dt.date, told("The day by which it is performed (履行期限).")] | None = None
 
 
 class TerminateMediation(TakeStep, kw_only=True):
