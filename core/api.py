@@ -18,6 +18,7 @@ from gongzhi.core.commands import (
 from gongzhi.core.context import RequestContext
 from gongzhi.core.crypto import KeyRing, hash_token, new_token
 from gongzhi.core.db import PLATFORM, UnitOfWork, reading, unit_of_work
+from gongzhi.core.embedded import EmbeddedPostgres
 from gongzhi.core.errors import (
     Forbidden,
     Invalid,

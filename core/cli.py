@@ -1,7 +1,10 @@
 """``gongzhi``: the command line. Rooms add their groups through ``register_commands``."""
 
 import asyncio
+import os
+import signal
 import sys
+import threading
 from typing import Any
 
 import click
@@ -67,13 +70,16 @@ async def _migrate(kernel: Kernel) -> list[str]:
 @main.command(help="Serve HTTP (启动网页与接口服务).")
 @click.option("--host", help="The address to listen on.")
 @click.option("--port", type=int, help="The port to listen on.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input closes.")
 @click.pass_obj
-def serve(settings: Settings, host: str | None, port: int | None) -> None:
+def serve(settings: Settings, host: str | None, port: int | None, with_parent: bool) -> None:
     """The web process; SIGTERM and Ctrl-C end it after the requests under way."""
     import uvicorn
 
     from gongzhi.core.app import make_app
 
+    if with_parent:
+        _end_with_parent()
     with opened(settings) as kernel:
         uvicorn.run(
             make_app(kernel),
@@ -87,13 +93,26 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
 
 
 @main.command(help="Work in the background: relay events, run tasks (启动后台进程).")
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input closes.")
 @click.pass_obj
-def worker(settings: Settings) -> None:
+def worker(settings: Settings, with_parent: bool) -> None:
     """The worker process; SIGTERM and Ctrl-C end it after the messages under way."""
     from gongzhi.core.worker import run_worker
 
+    if with_parent:
+        _end_with_parent()
     with opened(settings) as kernel:
         run_worker(kernel)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it went."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 @main.command(help="Look for what ails the installation (体检).")

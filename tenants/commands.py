@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from gongzhi.core.api import Kernel, Settings, opened, today
+from gongzhi.tenants.demo.command import demo
 
 console = Console()
 T = TypeVar("T")
@@ -296,4 +297,4 @@ def revoke_token(settings: Settings, code: str, label: str) -> None:
     console.print(f"[green]✓[/] {count}")
 
 
-COMMANDS: tuple[click.Command, ...] = (onboard, tenant, plugin, account, token)
+COMMANDS: tuple[click.Command, ...] = (demo, onboard, tenant, plugin, account, token)
