@@ -7,6 +7,9 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from gongzhi.core.errors import Misconfigured
 
+#: libpq's options that asyncpg calls by another name.
+_ASYNCPG = {"sslmode": "ssl"}
+
 
 @dataclass(frozen=True)
 class DatabaseAddress:
@@ -48,5 +51,8 @@ class DatabaseAddress:
         scheme = f"postgresql+{driver}" if driver else "postgresql"
         password = self.password(role)
         user = role if password is None else f"{role}:{quote(password, safe='')}"
-        query = f"?{urlencode(self.options)}" if self.options else ""
+        options = {
+            _ASYNCPG.get(name, name) if driver == "asyncpg" else name: v for name, v in self.options.items()
+        }
+        query = f"?{urlencode(options)}" if options else ""
         return f"{scheme}://{user}@{self.hosts}/{self.database}{query}"

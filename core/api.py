@@ -1,5 +1,6 @@
 """Everything a plugin may import from the kernel; re-exports, nothing else."""
 
+from gongzhi.core.agreement import Disagreement, check_agreement
 from gongzhi.core.audit import Verdict, verify
 from gongzhi.core.calendar import WorkCalendar
 from gongzhi.core.caller import Caller, Credentials
@@ -15,7 +16,8 @@ from gongzhi.core.commands import (
     told,
     use_case,
 )
-from gongzhi.core.context import RequestContext
+from gongzhi.core.connections import Between, Equals, Order, PageAsked
+from gongzhi.core.context import Info, Needs, RequestContext
 from gongzhi.core.crypto import KeyRing, hash_token, new_token
 from gongzhi.core.db import PLATFORM, UnitOfWork, reading, unit_of_work
 from gongzhi.core.embedded import EmbeddedPostgres
@@ -35,65 +37,201 @@ from gongzhi.core.errors import (
     ScopeUnknown,
     Stale,
     TooMany,
+    Words,
     WrongState,
+    refusal_of,
 )
 from gongzhi.core.events import Event, Heard, Listener, Task
 from gongzhi.core.health import HealthCheck
 from gongzhi.core.hookspecs import hookimpl
 from gongzhi.core.ids import global_id, new_id, opaque, parse_global_id, unopaque
+from gongzhi.core.inputs import told_values
 from gongzhi.core.jobs import end_job, start_job, take_job, tell_progress
 from gongzhi.core.kernel import Kernel, opened
 from gongzhi.core.masking import check_id_number, check_phone, mask_id_number, mask_name, mask_phone
 from gongzhi.core.migrations import History
 from gongzhi.core.models import Audit, Job, JobState, Outbox
-from gongzhi.core.mutations import PROBLEMS, Problem, mutation, problem_of, told_values
+from gongzhi.core.mutations import PROBLEMS, Problem, client_path, mutation, problem_of
 from gongzhi.core.numbers import next_number
 from gongzhi.core.permissions import Actor, Allow, Grant, Level, Permission, Role
 from gongzhi.core.pinyin import search_keys, sort_key
 from gongzhi.core.plugins import Broken, PluginCard, Plugins
 from gongzhi.core.reads import (
-    MUST,
-    Between,
+    MOST,
+    PAGE,
     Column,
-    Equals,
-    Info,
     Many,
     Node,
     One,
-    Order,
-    PageAsked,
     Reading,
     Step,
     column,
-    item,
-    item_by_id,
-    listing,
     many,
     one,
     reading_of,
     reads,
-    root_field,
     step,
 )
+from gongzhi.core.roots import Argument, item, item_by_id, listing, root_field
 from gongzhi.core.scope import STEP, Community, Range, Scope
 from gongzhi.core.settings import Settings
 from gongzhi.core.system import system_work
 from gongzhi.core.tables import (
     Base,
     CodeEnum,
+    Kind,
     NodeRow,
     NodeScoped,
     TenantRow,
     UpwardRow,
     Versioned,
+    belongs,
     derived,
     node_rows,
     platform_rows,
     shared_rows,
     tenant_rows,
+    tree_of,
     upward_rows,
 )
 
-__all__ = [  # noqa: RUF022  # filled below: every public name above
-    name for name in dict(globals()) if not name.startswith("_")
+__all__ = [
+    "MOST",
+    "PAGE",
+    "PLATFORM",
+    "PROBLEMS",
+    "SHANGHAI",
+    "STEP",
+    "Actor",
+    "Allow",
+    "Argument",
+    "Audit",
+    "Base",
+    "Between",
+    "Broken",
+    "Caller",
+    "CodeEnum",
+    "Column",
+    "Community",
+    "Credentials",
+    "Disagreement",
+    "EmbeddedPostgres",
+    "Equals",
+    "Event",
+    "Forbidden",
+    "Grant",
+    "HealthCheck",
+    "Heard",
+    "History",
+    "Info",
+    "Input",
+    "Invalid",
+    "Job",
+    "JobState",
+    "Kernel",
+    "KeyReused",
+    "KeyRing",
+    "Kind",
+    "Language",
+    "Level",
+    "Listener",
+    "Many",
+    "Misconfigured",
+    "Needs",
+    "NoInput",
+    "Node",
+    "NodeRow",
+    "NodeScoped",
+    "NotFound",
+    "NotSignedIn",
+    "One",
+    "Order",
+    "Outbox",
+    "PageAsked",
+    "Permission",
+    "PluginCard",
+    "PluginDisabled",
+    "Plugins",
+    "Problem",
+    "Range",
+    "Reading",
+    "Refusal",
+    "RequestContext",
+    "Role",
+    "Scope",
+    "ScopeMissing",
+    "ScopeNeedsCommunity",
+    "ScopeNeedsRange",
+    "ScopeUnknown",
+    "Service",
+    "Settings",
+    "Stale",
+    "Step",
+    "Task",
+    "TenantRow",
+    "TooMany",
+    "UnitOfWork",
+    "UpwardRow",
+    "UseCase",
+    "Verdict",
+    "Versioned",
+    "Words",
+    "WorkCalendar",
+    "WrongState",
+    "belongs",
+    "case_of",
+    "check_agreement",
+    "check_id_number",
+    "check_phone",
+    "client_path",
+    "column",
+    "derived",
+    "end_job",
+    "global_id",
+    "hash_token",
+    "hookimpl",
+    "item",
+    "item_by_id",
+    "listing",
+    "many",
+    "mask_id_number",
+    "mask_name",
+    "mask_phone",
+    "mutation",
+    "new_id",
+    "new_token",
+    "next_number",
+    "node_rows",
+    "now",
+    "one",
+    "opaque",
+    "opened",
+    "parse_global_id",
+    "performing",
+    "platform_rows",
+    "problem_of",
+    "reading",
+    "reading_of",
+    "reads",
+    "ref",
+    "refusal_of",
+    "root_field",
+    "search_keys",
+    "shared_rows",
+    "sort_key",
+    "start_job",
+    "step",
+    "system_work",
+    "take_job",
+    "tell_progress",
+    "tenant_rows",
+    "today",
+    "told",
+    "told_values",
+    "tree_of",
+    "unit_of_work",
+    "unopaque",
+    "upward_rows",
+    "use_case",
+    "verify",
 ]

@@ -5,9 +5,25 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Response, get
+from litestar.datastructures import MutableScopeHeaders
+from litestar.types import Message, Scope
 
 from gongzhi.core.health import examine
 from gongzhi.core.kernel import Kernel
+
+#: What every answer carries, unless its route says otherwise: nothing is guessed, framed, or passed on.
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+async def _secure(message: Message, _scope: Scope) -> None:
+    if message["type"] == "http.response.start":
+        headers = MutableScopeHeaders.from_message(message)
+        for name, value in _HEADERS.items():
+            headers.setdefault(name, value)
 
 
 def make_app(kernel: Kernel) -> Litestar:
@@ -36,7 +52,9 @@ def make_app(kernel: Kernel) -> Litestar:
     return Litestar(
         route_handlers=[live, ready, *kernel.plugins.ask("register_routes", kernel=kernel)],
         lifespan=[lifespan],
+        before_send=[_secure],
         openapi_config=None,
+        logging_config=None,
         debug=False,
         request_max_body_size=64 * 1024,
     )

@@ -7,6 +7,7 @@ seconds after their commit: a chain inside the business transaction would make a
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -15,7 +16,7 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gongzhi.core.models import Audit
+from gongzhi.core.models import Audit, AuditEnd
 from gongzhi.core.system import system_work
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _BATCH = 1000
 _FIRST = bytes(32)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def link(previous: bytes, entry: Audit) -> bytes:
@@ -30,7 +32,7 @@ def link(previous: bytes, entry: Audit) -> bytes:
     told = (
         str(entry.id),
         str(entry.scope_id),
-        int(entry.at.timestamp() * 1_000_000),
+        (entry.at - _EPOCH) // timedelta(microseconds=1),
         entry.account_id and str(entry.account_id),
         entry.token_id and str(entry.token_id),
         entry.action,
@@ -47,32 +49,33 @@ async def seal_waiting(session: AsyncSession) -> int:
     """Seal up to a thousand entries that have none yet; the caller holds the relay's lock. Returns how many."""
     waiting = select(Audit).where(Audit.position.is_(None)).order_by(Audit.id).limit(_BATCH)
     entries = sorted((await session.scalars(waiting)).all(), key=lambda entry: (entry.scope_id, entry.id))
+    ends = await _ends_of(session, {entry.scope_id for entry in entries})
     for stream, group in groupby(entries, key=lambda entry: entry.scope_id):
-        position, previous = await _end_of(session, stream)
+        end = ends[stream]
         for entry in group:
-            position += 1
-            entry.position = position
-            entry.hash = previous = link(previous, entry)
+            end.position += 1
+            entry.position = end.position
+            entry.hash = end.hash = link(end.hash, entry)
     await session.flush()
     return len(entries)
 
 
-async def _end_of(session: AsyncSession, stream: UUID) -> tuple[int, bytes]:
-    query = (
-        select(Audit.position, Audit.hash)
-        .where(Audit.scope_id == stream, Audit.position.is_not(None))
-        .order_by(Audit.position.desc())
-        .limit(1)
-    )
-    row = (await session.execute(query)).one_or_none()
-    return (0, _FIRST) if row is None else (row.position, row.hash)
+async def _ends_of(session: AsyncSession, streams: set[UUID]) -> dict[UUID, AuditEnd]:
+    """Where these streams end; a new one at nothing."""
+    known = (await session.scalars(select(AuditEnd).where(AuditEnd.scope_id.in_(streams)))).all()
+    ends = {end.scope_id: end for end in known}
+    new = [AuditEnd(scope_id=stream, position=0, hash=_FIRST) for stream in sorted(streams - ends.keys())]
+    session.add_all(new)
+    return ends | {end.scope_id: end for end in new}
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What became of verifying one stream.
 
-    :param broken_at: the first position whose hash or place does not fit, or None.
+    :param sealed: how many entries hold, from the first.
+    :param unsealed: how many wait for the relay.
+    :param broken_at: the first position where an entry is changed, missing or out of place; None where none is.
     """
 
     stream: UUID
@@ -82,29 +85,47 @@ class Verdict:
 
 
 async def verify(kernel: "Kernel") -> AsyncIterator[Verdict]:
-    """Follow every chain from its first link and tell where it breaks."""
+    """Follow every chain from its first link to its recorded end and tell where it breaks."""
     async with system_work(kernel) as work:
-        streams = (
-            await work.session.scalars(select(Audit.scope_id).distinct().order_by(Audit.scope_id))
+        # One statement, so that what the relay seals meanwhile changes ends and entries alike.
+        entries = (
+            select(
+                Audit.scope_id,
+                func.coalesce(func.max(Audit.position), 0).label("last"),
+                func.count().filter(Audit.position.is_(None)).label("unsealed"),
+            )
+            .group_by(Audit.scope_id)
+            .subquery()
+        )
+        stream = func.coalesce(entries.c.scope_id, AuditEnd.scope_id).label("stream")
+        columns = (entries.c.last, entries.c.unsealed, AuditEnd.position, AuditEnd.hash)
+        together = entries.join(AuditEnd, AuditEnd.scope_id == entries.c.scope_id, full=True)
+        found = (
+            await work.session.execute(select(stream, *columns).select_from(together).order_by(stream))
         ).all()
-        for stream in streams:
-            yield await _verify_stream(work.session, stream)
+        for row in found:
+            end = (row.position or 0, row.hash or _FIRST)
+            sealed, broken_at = await _follow(work.session, row.stream, row.last or 0, end)
+            yield Verdict(row.stream, sealed, row.unsealed or 0, broken_at)
 
 
-async def _verify_stream(session: AsyncSession, stream: UUID) -> Verdict:
-    previous, expected = _FIRST, 0
+async def _follow(
+    session: AsyncSession, stream: UUID, last: int, end: tuple[int, bytes]
+) -> tuple[int, int | None]:
+    """(how many links hold, the first place that does not) of the entries up to the last one."""
+    previous, holding = _FIRST, 0
     query = (
         select(Audit)
-        .where(Audit.scope_id == stream, Audit.position.is_not(None))
+        .where(Audit.scope_id == stream, Audit.position <= last)
         .order_by(Audit.position)
         .execution_options(yield_per=_BATCH)
     )
-    broken_at = None
-    async for entry in await session.stream_scalars(query):
-        expected += 1
-        if entry.position != expected or entry.hash != link(previous, entry):
-            broken_at = expected
-            break
-        previous = entry.hash
-    count = select(func.count()).select_from(Audit).where(Audit.scope_id == stream, Audit.position.is_(None))
-    return Verdict(stream, expected, (await session.scalars(count)).one(), broken_at)
+    entries = await session.stream_scalars(query)
+    try:
+        async for entry in entries:
+            if entry.position != holding + 1 or entry.hash != link(previous, entry):
+                return holding, holding + 1
+            previous, holding = entry.hash, holding + 1
+    finally:
+        await entries.close()
+    return (holding, None) if (holding, previous) == end else (holding, min(holding, end[0]) + 1)

@@ -6,23 +6,24 @@ input is an :class:`Input`: types, limits and descriptions in one place, for Gra
 
 import functools
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_type_hints
-from uuid import UUID
 
 import msgspec
 from sqlalchemy import func, select
 
 from gongzhi.core.caller import Caller
 from gongzhi.core.db import IdempotentCall, UnitOfWork, unit_of_work
-from gongzhi.core.errors import Forbidden, Invalid, KeyReused, NotSignedIn, Refusal, ScopeMissing
+from gongzhi.core.errors import Invalid, KeyReused, Refusal, ScopeMissing
 from gongzhi.core.ids import parse_global_id
 from gongzhi.core.models import Idempotency
 from gongzhi.core.permissions import Permission
 from gongzhi.core.scope import range_of, tenant_of
 from gongzhi.core.tables import Base
+from gongzhi.core.wording import worded
 
 if TYPE_CHECKING:
     from gongzhi.core.kernel import Kernel
@@ -153,9 +154,13 @@ def understand(kind: type[Input], raw: dict[str, Any]) -> Input:
         return msgspec.convert(_with_ids(kind, raw, ()), kind)
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `$")
-        raise Invalid(
-            path=where.strip(".`").replace("[", ".").replace("]", "") or None, problem=problem
-        ) from error
+        steps = where.strip(".`").replace("[", ".").replace("]", "").split(".")
+        raise Invalid(path=_spelt(steps) or None, problem=worded(problem)) from error
+
+
+def _spelt(steps: Sequence[str]) -> str:
+    """A path as clients spell it: ``newParties.0.gridId``."""
+    return re.sub("_([a-z])", lambda found: found[1].upper(), ".".join(steps))
 
 
 def _with_ids(kind: Any, raw: Any, path: tuple[str, ...]) -> Any:
@@ -184,11 +189,9 @@ def _row_id(wanted: str, raw: Any, path: tuple[str, ...]) -> str:
     try:
         type_name, row_id = parse_global_id(str(raw))
     except Invalid as error:
-        raise Invalid(path=".".join(path), problem=f"not an id of a {wanted} / 不是有效的编号") from error
+        raise Invalid(path=_spelt(path), problem=f"not an id of a {wanted} / 不是有效的编号") from error
     if type_name != wanted:
-        raise Invalid(
-            path=".".join(path), problem=f"an id of a {type_name}, not of a {wanted} / 编号类型不符"
-        )
+        raise Invalid(path=_spelt(path), problem=f"an id of a {type_name}, not of a {wanted} / 编号类型不符")
     return str(row_id)
 
 
@@ -265,12 +268,12 @@ async def _again(work: UnitOfWork, case: UseCase, record: Idempotency) -> Any:
     model = get_type_hints(getattr(case.service, case.method)).get("return")
     if record.result_id is None or not (isinstance(model, type) and issubclass(model, Base)):
         return None
-    return await work.load(model, UUID(str(record.result_id)))
+    return await work.load(model, record.result_id)
 
 
 async def _record_refusal(kernel: "Kernel", caller: Caller, case: UseCase, refusal: Refusal) -> None:
     assert caller.scope is not None
-    if not isinstance(refusal, Forbidden | NotSignedIn) or not caller.actor.holds(caller.scope.path):
+    if not caller.actor.holds(caller.scope.path):
         return
     async with unit_of_work(kernel, caller.scope, caller.actor) as work:
         work.audit(case.action, outcome=refusal.code)

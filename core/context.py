@@ -1,13 +1,23 @@
-"""What one GraphQL request carries: the caller, and how its fields are answered."""
+"""What a resolver is handed: the caller, and how the fields of a request are answered."""
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeAlias
+
+import strawberry
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongzhi.core.caller import Caller
 from gongzhi.core.commands import UseCase
-from gongzhi.core.db import UnitOfWork
+from gongzhi.core.connections import PageAsked
 from gongzhi.core.kernel import Kernel
 from gongzhi.core.permissions import Permission
-from gongzhi.core.reads import Column, Many, One, PageAsked, Step
+from gongzhi.core.reads import Column, Many, Reading, Step
+from gongzhi.core.scope import Scope
+
+#: What a root field needs: a right, the right to read a type, a command (which checks for itself), or
+#: nothing, where it is about the caller alone.
+Needs: TypeAlias = Permission | Reading | UseCase | None
 
 
 class RequestContext(Protocol):
@@ -16,34 +26,46 @@ class RequestContext(Protocol):
     kernel: Kernel
     caller: Caller
 
-    async def work(self) -> UnitOfWork:
-        """The open unit of work: the command's, or a read-only one."""
+    @property
+    def scope(self) -> Scope:
+        """The request's scope; refused where there is none."""
         ...
 
-    async def require(self, permission: Permission) -> None:
-        """Go on only with this permission in the request's scope."""
+    def enter(self, field_name: str, needs: Needs) -> None:
+        """Go on only where this root field is offered, and the caller may have what it needs."""
         ...
 
-    def value(self, row: Any, declared: Column | Step) -> Any:
-        """A column or a Python step of a row."""
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """The session of the open unit of work, the command's or a read-only one; one question at a time."""
         ...
 
-    async def one(self, row: Any, declared: One, info: Any) -> Any:
-        """The row a to-one leads to."""
+    def value(self, row: Any, declared: Column | Step, reading: Reading) -> Any:
+        """A column or a Python step of a row, for who may read the field or else the type."""
         ...
 
-    async def many(self, row: Any, declared: Many, info: Any, first: int) -> Any:
-        """The rows a to-many leads to."""
-        ...
-
-    async def item(self, cls: type, global_id: str, info: Any) -> Any:
+    async def one(self, row_id: Any, target: Reading) -> Any:
         """The row of this type with this id, or None."""
         ...
 
-    async def page(self, cls: type, asked: PageAsked, info: Any) -> Any:
+    async def many(self, row: Any, declared: Many, target: Reading, first: int) -> Sequence[Any]:
+        """The rows of this type that point to this row."""
+        ...
+
+    async def item(self, target: Reading, global_id: str) -> Any:
+        """The row of this type with this global id, or None."""
+        ...
+
+    async def node(self, global_id: str) -> Any:
+        """The row with this global id, whatever its type, or None."""
+        ...
+
+    async def page(self, target: Reading, asked: PageAsked) -> Any:
         """A page of the rows of this type."""
         ...
 
-    async def perform(self, case: UseCase, info: Any, told: Any, key: str | None, success: type) -> Any:
+    async def perform(self, case: UseCase, operation: str, told: Any, key: str | None, success: Any) -> Any:
         """Run a command and answer its payload."""
         ...
+
+
+Info: TypeAlias = strawberry.Info[RequestContext, None]

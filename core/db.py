@@ -1,9 +1,6 @@
-"""The unit of work: one transaction, one scope, one commit; and the fence every query passes.
+"""The unit of work: one transaction, one scope, one commit."""
 
-Row-level security is the first fence. The second is here, and holds with the first one off: a query on a
-community's rows gets the scope's tenant as a criterion, and a flush that would write another's is refused.
-"""
-
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,21 +9,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+import asyncpg
 import msgspec
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.orm.exc import StaleDataError
 
 from gongzhi.core.address import DatabaseAddress
 from gongzhi.core.clock import now
 from gongzhi.core.errors import NotFound, Stale
 from gongzhi.core.events import Event
+from gongzhi.core.fence import FencedSession
 from gongzhi.core.ids import new_id
 from gongzhi.core.permissions import Actor, Permission
 from gongzhi.core.roles import DatabaseRole
-from gongzhi.core.scope import TELL, Community, Scope, tenant_of
-from gongzhi.core.tables import Base, NodeScoped, TenantRow, UpwardRow, tree_of
+from gongzhi.core.scope import TELL, Scope, tenant_of
+from gongzhi.core.tables import Base
 
 if TYPE_CHECKING:
     from gongzhi.core.kernel import Kernel
@@ -51,56 +49,6 @@ select $1, $7, $8, $9, $10, $11, $2 where $9::text is not null
 """
 
 RowT = TypeVar("RowT", bound=Base)
-
-
-class OutOfScope(RuntimeError):
-    """Code was about to write a row of another community: a mistake of ours."""
-
-
-class FencedSession(Session):
-    """A session that adds the scope to every query on scoped rows and checks every flush."""
-
-
-@event.listens_for(FencedSession, "do_orm_execute")
-def _narrow_to_the_scope(state: ORMExecuteState) -> None:
-    scope = state.session.info.get("scope")
-    if not state.is_orm_statement or scope is None:
-        return
-    statement = state.statement
-    if isinstance(scope, Community):
-        mine = scope.tenant
-        criteria: Sequence[Any] = (
-            with_loader_criteria(TenantRow, lambda row: row.tenant_id == mine, include_aliases=True),
-            with_loader_criteria(UpwardRow, lambda row: row.tenant_id == mine, include_aliases=True),
-            with_loader_criteria(NodeScoped, lambda row: row.node_id == mine, include_aliases=True),
-        )
-    else:
-        tree = tree_of(Base.metadata)
-        beneath = select(tree.c.id).where(tree.c.path >= scope.lo, tree.c.path < scope.hi)
-        for mapper in state.all_mappers:
-            if issubclass(mapper.class_, TenantRow):
-                tenant_of(scope)
-        criteria = (
-            with_loader_criteria(TenantRow, lambda row: row.tenant_id.is_(None), include_aliases=True),
-            with_loader_criteria(UpwardRow, lambda row: row.tenant_id.in_(beneath), include_aliases=True),
-            with_loader_criteria(NodeScoped, lambda row: row.node_id.in_(beneath), include_aliases=True),
-        )
-    state.statement = statement.options(*criteria)
-
-
-@event.listens_for(FencedSession, "before_flush")
-def _write_nothing_of_others(session: Session, _flush: UOWTransaction, _instances: object) -> None:
-    scope = session.info.get("scope")
-    if scope is None:
-        return
-    for row in (*session.new, *session.dirty, *session.deleted):
-        if not isinstance(row, TenantRow | UpwardRow):
-            continue
-        tenant = tenant_of(scope)
-        if row.tenant_id is None:
-            row.tenant_id = tenant
-        elif row.tenant_id != tenant:
-            raise OutOfScope(f"a {type(row).__name__} of another community")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +141,8 @@ class UnitOfWork:
         """
         query = select(model).where(model.id == row_id)  # type: ignore[attr-defined]
         if version is not None:
-            query = query.with_for_update()
+            # What this transaction read before the lock may be out of date by now.
+            query = query.with_for_update().execution_options(populate_existing=True)
         row = (await self.session.scalars(query)).one_or_none()
         if row is None:
             raise NotFound(what=model.__name__)
@@ -245,12 +194,33 @@ class UnitOfWork:
 
 
 class Database:
-    """The database, reached as one of its roles."""
+    """The database, reached as one of its roles.
+
+    Statements stay prepared on pooled connections. A migration that adds columns or tables is not noticed by
+    running processes; one that changes the type of a column they read fails the first transaction that meets
+    it, after which the driver prepares everything anew. So a column's type is changed by adding another.
+    """
 
     def __init__(self, address: DatabaseAddress, *, pool_size: int = 10) -> None:
         self.address = address
         self._pool_size = pool_size
         self._engines: dict[DatabaseRole, AsyncEngine] = {}
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+
+    async def pool(self) -> asyncpg.Pool:
+        """Bare connections of the serving role, for compiled reads: each is one statement that tells its scope."""
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self.address.url_for(DatabaseRole.APP.value),
+                    min_size=0,
+                    max_size=self._pool_size,
+                    statement_cache_size=1000,
+                    init=_json_as_bytes,
+                    reset=_roll_back,
+                )
+        return self._pool
 
     def engine(self, role: DatabaseRole) -> AsyncEngine:
         """The engine that connects as this role; made when first asked for."""
@@ -261,6 +231,8 @@ class Database:
                 max_overflow=0,
                 pool_use_lifo=True,
                 pool_pre_ping=False,
+                # An error's text goes to logs, and what was bound may be a person's.
+                hide_parameters=True,
             )
         return self._engines[role]
 
@@ -282,6 +254,22 @@ class Database:
         for engine in self._engines.values():
             await engine.dispose()
         self._engines.clear()
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+
+async def _json_as_bytes(connection: asyncpg.Connection) -> None:
+    """A compiled read's JSON goes to the client as it came."""
+    await connection.set_type_codec(
+        "json", schema="pg_catalog", format="binary", encoder=bytes, decoder=bytes
+    )
+
+
+async def _roll_back(connection: asyncpg.Connection) -> None:
+    """A statement on its own leaves nothing behind; whoever began more than that takes nothing into the pool."""
+    if connection.is_in_transaction():
+        await connection.execute("rollback")
 
 
 async def tell_scope(connection: AsyncConnection, scope: Scope | None, *, read_only: bool) -> None:

@@ -20,10 +20,16 @@ log = structlog.get_logger()
 
 
 async def deliver(kernel: "Kernel", kind: str, name: str, told: dict[str, Any]) -> None:
-    """Bring one delivery to its handler."""
+    """Bring one delivery to its handler.
+
+    :raises LookupError: no plugin of this process has it; one that is deployed later may.
+    """
     if kind == "task":
+        kernel.require_task(name)
         await kernel.tasks[name].handler(kernel, **told)
         return
+    if name not in kernel.listeners:
+        raise LookupError(f"no plugin has the listener {name}")
     plugin, listener = kernel.listeners[name]
     await _hear(kernel, plugin, listener, UUID(told["event_id"]))
 

@@ -5,9 +5,22 @@ and writes its message in both languages with ``{placeholders}`` that the raise 
 that goes wrong is ours: it is logged whole and the caller learns a reference id and nothing more.
 """
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Language = Literal["zh", "en"]
+
+
+@dataclass(frozen=True)
+class Words:
+    """A few words that fill a placeholder, in both languages."""
+
+    zh: str
+    en: str
+
+    def __format__(self, _spec: str) -> str:
+        """Both, where nobody knows the reader's language: in a log, on a terminal."""
+        return f"{self.en} / {self.zh}"
 
 
 class Refusal(Exception):  # noqa: N818  # a refusal is an answer, not an error
@@ -43,7 +56,11 @@ class Refusal(Exception):  # noqa: N818  # a refusal is an answer, not an error
 
     def message(self, language: Language) -> str:
         """The message in this language."""
-        return (self.zh if language == "zh" else self.en).format(**self.facts)
+        facts = {
+            name: getattr(fact, language) if isinstance(fact, Words) else fact
+            for name, fact in self.facts.items()
+        }
+        return (self.zh if language == "zh" else self.en).format(**facts)
 
 
 class Invalid(Refusal):
@@ -76,6 +93,38 @@ class Stale(Refusal):
     code = "STALE_VERSION"
     zh = "该记录已被他人修改（现为第{current}版），请刷新后重试"
     en = "Someone else changed this record (it is now version {current}); read it again and retry"
+
+
+class Raced(Stale):
+    """Somebody else wrote the same thing in the same moment."""
+
+    code = "WRITTEN_MEANWHILE"
+    zh = "另一操作刚刚写入了相同的内容，请刷新后重试"
+    en = "Someone else has just written the same; read again and retry"
+
+
+class Unstorable(Invalid):
+    """A number too large, or a text with a character, that the database does not keep."""
+
+    code = "UNSTORABLE"
+    zh = "有数值或文字超出可保存的范围，请检查数字大小和特殊字符"
+    en = "A number is too large, or a text has a character that can't be kept; check both"
+
+
+#: SQLSTATE to the refusal it amounts to: what a caller's input or luck alone can bring about.
+_DATABASE: dict[str, type[Refusal]] = {
+    "22003": Unstorable,  # numeric_value_out_of_range
+    "22021": Unstorable,  # character_not_in_repertoire: NUL in a text
+    "23505": Raced,  # unique_violation: services look first, so somebody came between
+    "40001": Raced,  # serialization_failure
+    "40P01": Raced,  # deadlock_detected
+}
+
+
+def refusal_of(sqlstate: str | None) -> Refusal | None:
+    """What an error of the database tells the caller to mend; None where the mistake is ours."""
+    kind = _DATABASE.get(sqlstate or "")
+    return None if kind is None else kind()
 
 
 class Forbidden(Refusal):

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from gongzhi.core.known_keys import known_keys, lacking
 from gongzhi.core.migrations import pending
 from gongzhi.core.roles import DatabaseRole
 
 if TYPE_CHECKING:
     from gongzhi.core.kernel import Kernel
+
+
+#: Seconds a check may take; a database that does not answer is not waited for.
+_PATIENCE = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +49,11 @@ async def _migrated(kernel: "Kernel") -> str | None:
     return f"run `gongzhi migrate`: {', '.join(behind)}" if behind else None
 
 
+async def _keys_fit(kernel: "Kernel") -> str | None:
+    problem = lacking(kernel.keys, await asyncio.to_thread(known_keys, kernel.database.address))
+    return None if problem is None else f"{problem}"
+
+
 async def _plugins_whole(kernel: "Kernel") -> str | None:
     return "; ".join(f"{broken.name}: {broken.reason}" for broken in kernel.plugins.broken) or None
 
@@ -51,6 +61,7 @@ async def _plugins_whole(kernel: "Kernel") -> str | None:
 CHECKS = (
     HealthCheck(name="database", check=_database_answers),
     HealthCheck(name="migrations", check=_migrated),
+    HealthCheck(name="keys", check=_keys_fit),
     HealthCheck(name="plugins", check=_plugins_whole, needed=False),
 )
 
@@ -60,7 +71,8 @@ async def examine(kernel: "Kernel") -> list[Finding]:
     findings = []
     for check in (*CHECKS, *kernel.plugins.ask("register_health_checks")):
         try:
-            ails = await check.check(kernel)
+            async with asyncio.timeout(_PATIENCE):
+                ails = await check.check(kernel)
         except Exception as error:  # noqa: BLE001  # the finding is that it raised
             ails = f"{type(error).__name__}: {error}"
         findings.append(Finding(check.name, ails, check.needed))

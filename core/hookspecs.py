@@ -37,7 +37,7 @@ def plugin_card() -> "PluginCard":  # type: ignore[empty-body]
 
 @hookspec
 def register_models() -> "Iterable[type[Base]]":  # type: ignore[empty-body]
-    """The plugin's tables. A table that is not named here gets no policies, so nobody can read it."""
+    """The plugin's tables, each with its class. One that nobody names may be unknown when policies are made."""
 
 
 @hookspec
@@ -68,11 +68,6 @@ def register_queries() -> Iterable[type]:  # type: ignore[empty-body]
 @hookspec
 def register_mutations() -> Iterable[type]:  # type: ignore[empty-body]
     """Classes whose fields join ``Mutation``. Each field is a command of a service."""
-
-
-@hookspec
-def register_types() -> Iterable[type]:  # type: ignore[empty-body]
-    """Output types that clients reach only through ``node(id)`` or an interface."""
 
 
 @hookspec
@@ -113,16 +108,8 @@ def register_health_checks() -> "Iterable[HealthCheck]":  # type: ignore[empty-b
     """What readiness and ``gongzhi doctor`` look at. A slow check makes every probe slow."""
 
 
-@hookspec
-async def prepare(kernel: "Kernel") -> None:
-    """Called after ``gongzhi migrate`` has changed the tables: bring reference data up to date.
-
-    :param kernel: the kernel; answer must be safe to repeat.
-    """
-
-
 @hookspec(firstresult=True)
-async def find_caller(kernel: "Kernel", credentials: "Credentials") -> "Caller | None":  # type: ignore[empty-body]
+async def find_caller(kernel: "Kernel", credentials: "Credentials") -> "Caller | None":
     """Who sent a request, with grants and scope. Answering badly lets a stranger in.
 
     :param kernel: the kernel.
@@ -131,7 +118,7 @@ async def find_caller(kernel: "Kernel", credentials: "Credentials") -> "Caller |
 
 
 @hookspec(firstresult=True)
-async def plugin_switches(kernel: "Kernel", tenant: UUID) -> frozenset[str] | None:  # type: ignore[empty-body]
+async def plugin_switches(kernel: "Kernel", tenant: UUID) -> frozenset[str] | None:
     """The plugins this community has switched on. Asked in the worker, before each delivery.
 
     :param kernel: the kernel.

@@ -61,11 +61,12 @@ async def end_job(
     report: bytes | None = None,
     failure: str | None = None,
 ) -> None:
-    """The job is over: with a result, or with the code of what stopped it."""
+    """The job is over: with a result, or with the code of what stopped it. Its input has served and goes."""
     state = JobState.DONE if failure is None else JobState.FAILED
     at: datetime = now()
     given = None if result is None else dict(result)
-    await _set(kernel, job_id, state=state, result=given, report=report, failure=failure, finished_at=at)
+    ended = {"state": state, "result": given, "report": report, "failure": failure, "finished_at": at}
+    await _set(kernel, job_id, input=None, **ended)
 
 
 async def _set(kernel: "Kernel", job_id: UUID, **values: Any) -> None:

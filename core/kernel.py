@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,8 +15,9 @@ from gongzhi.core.address import DatabaseAddress
 from gongzhi.core.crypto import KeyRing
 from gongzhi.core.db import Database
 from gongzhi.core.embedded import EmbeddedPostgres
-from gongzhi.core.errors import Misconfigured
+from gongzhi.core.errors import Misconfigured, Words
 from gongzhi.core.events import Event, Listener, Task
+from gongzhi.core.known_keys import remember_keys, ring_for
 from gongzhi.core.migrations import KERNEL, History, migrate
 from gongzhi.core.permissions import Actor, Level, RoleTable
 from gongzhi.core.plugins import Plugins
@@ -36,14 +38,17 @@ class Kernel:
 
     @classmethod
     def at(cls, address: DatabaseAddress, settings: Settings, plugins: Plugins | None = None) -> "Kernel":
-        """A kernel for the database at this address."""
+        """A kernel for the database at this address.
+
+        :raises Misconfigured: the database was begun with another key ring.
+        """
         plugins = Plugins.installed() if plugins is None else plugins
         plugins.ask("register_models")
         return cls(
             settings=settings,
             plugins=plugins,
             database=Database(address, pool_size=settings.database_pool_size),
-            keys=KeyRing.load_or_create(settings.keys),
+            keys=ring_for(address, settings.keys),
         )
 
     @cached_property
@@ -60,12 +65,14 @@ class Kernel:
     @cached_property
     def events(self) -> dict[str, type[Event]]:
         """The events that may be published, by name."""
-        return {event.name: event for event in self.plugins.ask("register_events")}
+        return _by_name(self.plugins.ask("register_events"))
 
     @cached_property
     def listeners(self) -> dict[str, tuple[str, Listener]]:
         """Listener name to (plugin, listener)."""
-        return {ear.name: (plugin, ear) for plugin, ear in self.plugins.ask_each("register_listeners")}
+        registered = self.plugins.ask_each("register_listeners")
+        _by_name(ear for _plugin, ear in registered)
+        return {ear.name: (plugin, ear) for plugin, ear in registered}
 
     @cached_property
     def ears(self) -> dict[str, list[str]]:
@@ -78,7 +85,7 @@ class Kernel:
     @cached_property
     def tasks(self) -> dict[str, Task]:
         """Task name to task."""
-        return {task.name: task for task in self.plugins.ask("register_tasks")}
+        return _by_name(self.plugins.ask("register_tasks"))
 
     def require_event(self, fact: Event) -> None:
         """:raises LookupError: no plugin registered this event."""
@@ -107,8 +114,17 @@ class Kernel:
     async def migrate(self) -> list[str]:
         """Bring the database to what the plugins need; returns what was reconciled."""
         changed = await asyncio.to_thread(migrate, self.database.address, self.histories)
-        await self.plugins.tell("prepare", kernel=self)
+        await asyncio.to_thread(remember_keys, self.database.address, self.keys)
         return changed
+
+
+def _by_name(registered: Iterable[Any]) -> dict[str, Any]:
+    """:raises ValueError: two have one name, so that one of them would never be reached."""
+    found: dict[str, Any] = {}
+    for one in registered:
+        if found.setdefault(one.name, one) is not one:
+            raise ValueError(f"{one.name} is registered twice")
+    return found
 
 
 @contextmanager
@@ -133,6 +149,11 @@ def opened(settings: Settings) -> Iterator[Kernel]:
     :raises Misconfigured: the settings do not fit together.
     """
     if settings.database_admin_url and not settings.database_url:
-        raise Misconfigured(problem="database_admin_url needs database_url / 须同时设置 database_url")
+        raise Misconfigured(
+            problem=Words(
+                zh="设置了 database_admin_url，须同时设置 database_url",
+                en="database_admin_url needs database_url",
+            )
+        )
     with database_address(settings) as address:
         yield Kernel.at(address, settings)

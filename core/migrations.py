@@ -20,7 +20,7 @@ from sqlalchemy import Connection, NullPool, create_engine
 
 from gongzhi.core.address import DatabaseAddress
 from gongzhi.core.roles import DatabaseRole
-from gongzhi.core.rowsecurity import reconcile
+from gongzhi.core.rowsecurity import drop_policies, reconcile
 from gongzhi.core.tables import Base, CodeEnum
 
 _ONE_AT_A_TIME = 0x676F6E67
@@ -89,26 +89,42 @@ def _render(kind: str, subject: Any, _context: Any) -> str | Literal[False]:
 
 
 def migrate(address: DatabaseAddress, histories: Sequence[History]) -> list[str]:
-    """Run all histories forward, then reconcile; returns what changed besides revisions."""
+    """Run all histories forward, each with its policies; returns what changed besides revisions."""
     engine = create_engine(address.url_for(DatabaseRole.OWNER.value, driver="psycopg"), poolclass=NullPool)
     with engine.connect() as connection:
-        raw = connection.connection.driver_connection
-        assert isinstance(raw, psycopg.Connection)
+        raw = _raw(connection)
+        # The owner waits ten seconds for a lock; here it waits for as long as another's migration takes.
+        connection.exec_driver_sql("set local lock_timeout = 0")
         connection.exec_driver_sql("select pg_advisory_lock(%s)", (_ONE_AT_A_TIME,))
         connection.commit()
-        for history in histories:
-            for schema in history.schemas:
-                connection.exec_driver_sql(f'create schema if not exists "{schema}"')
-            connection.commit()
-            command.upgrade(config_for(history, connection), "head")
-            connection.commit()
         _queue_tables(raw)
-        changed = reconcile(raw, Base.metadata)
-        for history in histories:
-            _let_read_version(raw, history)
         raw.commit()
+        changed = []
+        for history in histories:
+            try:
+                changed += _forward(connection, history)
+            except Exception as error:
+                error.add_note(f"while migrating {history.name}")
+                raise
     engine.dispose()
     return changed
+
+
+def _forward(connection: Connection, history: History) -> list[str]:
+    """Bring one history to its head, policies included, in one transaction: no table stands open meanwhile."""
+    for schema in history.schemas:
+        connection.exec_driver_sql(f'create schema if not exists "{schema}"')
+    command.upgrade(config_for(history, connection), "head")
+    changed = reconcile(_raw(connection), history.schemas)
+    _let_read_version(_raw(connection), history)
+    connection.commit()
+    return changed
+
+
+def _raw(connection: Connection) -> psycopg.Connection:
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, psycopg.Connection)
+    return raw
 
 
 def _queue_tables(connection: psycopg.Connection) -> None:
@@ -132,9 +148,10 @@ def _let_read_version(connection: psycopg.Connection, history: History) -> None:
 
 
 def downgrade(address: DatabaseAddress, history: History, revision: str = "base") -> None:
-    """Run this history backward."""
+    """Run this history backward; its tables stay closed until ``migrate`` has made their policies anew."""
     engine = create_engine(address.url_for(DatabaseRole.OWNER.value, driver="psycopg"), poolclass=NullPool)
     with engine.connect() as connection:
+        drop_policies(_raw(connection), history.schemas)
         command.downgrade(config_for(history, connection), revision)
         connection.commit()
     engine.dispose()

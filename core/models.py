@@ -1,4 +1,4 @@
-"""The kernel's own tables: outbox, inbox, audit, idempotency, jobs, numbers."""
+"""The kernel's own tables: outbox, inbox, audit, idempotency, jobs, numbers, the ids of the keys."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -78,6 +78,29 @@ class Audit(Base):
     outcome: Mapped[str]
     position: Mapped[int | None] = mapped_column(BigInteger)
     hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class AuditEnd(Base):
+    """Where a stream of the audit ends, so that entries cut off its end are missed."""
+
+    __tablename__ = "audit_end"
+    __belongs__ = platform_rows(key="scope_id", exported=True)
+    __table_args__: ClassVar[Any] = {"schema": SCHEMA}
+
+    scope_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SealingKey(Base):
+    """The id of a key that may have sealed values here; a ring without it is not this database's."""
+
+    __tablename__ = "sealing_key"
+    __belongs__ = platform_rows()
+    __table_args__: ClassVar[Any] = {"schema": SCHEMA}
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = mapped_column(default=now)
 
 
 class Idempotency(Base):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 from gongzhi.core.errors import Forbidden, Language, NotSignedIn
@@ -67,17 +68,28 @@ class Grant:
     path: str
 
 
+_CodedT = TypeVar("_CodedT", Role, Permission)
+
+
+def _by_code(declared: Iterable[_CodedT]) -> dict[str, _CodedT]:
+    found: dict[str, _CodedT] = {}
+    for one in declared:
+        if found.setdefault(one.code, one) is not one:
+            raise ValueError(f"two plugins declare {one.code!r}: {found[one.code].en!r}, {one.en!r}")
+    return found
+
+
 class RoleTable:
     """Which role may do what, gathered from all plugins; fixed while the process runs.
 
-    :raises ValueError: a plugin allows a role that nobody declared, or two declare one code.
+    :raises ValueError: two plugins declare one code, or one allows what or whom nobody declared.
     """
 
     def __init__(
         self, roles: Iterable[Role], permissions: Iterable[Permission], allows: Iterable[Allow]
     ) -> None:
-        self.roles = {role.code: role for role in roles}
-        self.permissions = {permission.code: permission for permission in permissions}
+        self.roles = _by_code(roles)
+        self.permissions = _by_code(permissions)
         self._allowed: dict[str, set[str]] = {code: set() for code in self.roles}
         for allow in allows:
             if allow.role not in self._allowed:

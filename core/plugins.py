@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from inspect import iscoroutinefunction
 from typing import Any, Self
 
 import pluggy
@@ -39,6 +40,19 @@ class Broken:
     reason: str
 
 
+def _origin(plugin: Any) -> str:
+    """Where a plugin comes from: what its entry point names, or its module."""
+    return str(getattr(plugin, "value", None) or getattr(plugin, "__name__", plugin))
+
+
+def _check_colour(caller: pluggy.HookCaller) -> None:
+    """:raises TypeError: the only implementation is plain where the hook is awaited, or the reverse."""
+    [implementation] = caller.get_hookimpls()
+    assert caller.spec is not None
+    if iscoroutinefunction(implementation.function) != iscoroutinefunction(caller.spec.function):
+        raise TypeError(f"{caller.name} is awaited or plain as its hookspec says, and this is not")
+
+
 @dataclass
 class Plugins:
     """House plugins and strangers, come in by the same door."""
@@ -49,8 +63,16 @@ class Plugins:
 
     @classmethod
     def installed(cls) -> Self:
-        """Every plugin an installed distribution names under ``[project.entry-points.gongzhi]``."""
-        return cls.of(entry_points(group=PROJECT))
+        """Every plugin an installed distribution names under ``[project.entry-points.gongzhi]``.
+
+        Our own come first, so that no stranger takes the name of one of them.
+        """
+
+        def strangers_last(point: EntryPoint) -> tuple[bool, str, str]:
+            return point.dist is None or point.dist.name != PROJECT, point.name, point.value
+
+        points: list[EntryPoint] = sorted(entry_points(group=PROJECT), key=strangers_last)
+        return cls.of(points)
 
     @classmethod
     def of(cls, points: Iterable[EntryPoint | tuple[str, Any]]) -> Self:
@@ -61,20 +83,23 @@ class Plugins:
             name = point.name if isinstance(point, EntryPoint) else point[0]
             try:
                 loaded[name] = plugins._checked(name, point, loaded)
-            except Exception as error:  # noqa: BLE001  # a stranger's import may raise anything
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's import may raise anything
                 plugins._set_aside(name, f"{type(error).__name__}: {error}")
         plugins._register(loaded)
         return plugins
 
     def _checked(self, name: str, point: EntryPoint | tuple[str, Any], loaded: dict[str, Any]) -> Any:
         """The plugin's module, once a manager of its own accepts every hook it implements."""
-        plugin = point.load() if isinstance(point, EntryPoint) else point[1]
         if name in loaded:
-            raise ValueError("another plugin has the same name")
+            second = _origin(point if isinstance(point, EntryPoint) else point[1])
+            raise ValueError(f"{second} has the name of {_origin(loaded[name])}, which stands")
+        plugin = point.load() if isinstance(point, EntryPoint) else point[1]
         trial = pluggy.PluginManager(PROJECT)
         trial.add_hookspecs(hookspecs)
         trial.register(plugin, name)
         trial.check_pending()
+        for caller in trial.get_hookcallers(plugin) or ():
+            _check_colour(caller)
         [card] = trial.hook.plugin_card() or [None]
         if not isinstance(card, PluginCard) or card.name != name:
             raise ValueError(f"plugin_card() must answer a PluginCard named {name!r}")
@@ -107,18 +132,27 @@ class Plugins:
         return order
 
     def _set_aside(self, name: str, reason: str) -> None:
-        self.cards.pop(name, None)
         self.broken.append(Broken(name, reason))
         log.error("plugins.set_aside", plugin=name, reason=reason)
 
     def ask_each(self, hook: str, **details: object) -> list[tuple[str, Any]]:
-        """Put a ``register_*`` question to everyone: (plugin, item) pairs in the plugins' order."""
-        caller = getattr(self._manager.hook, hook)
+        """Put a ``register_*`` question to everyone: (plugin, item) pairs in the plugins' order.
+
+        What a plugin raises goes through, with a note of whose it is.
+        """
         answers = []
-        for implementation in reversed(caller.get_hookimpls()):
+        for implementation in self._implementations(hook):
             told = {name: details[name] for name in implementation.argnames}
-            answers += [(implementation.plugin_name, item) for item in implementation.function(**told)]
+            try:
+                answers += [(implementation.plugin_name, item) for item in implementation.function(**told)]
+            except Exception as error:
+                error.add_note(f"the plugin {implementation.plugin_name} was answering {hook}")
+                raise
         return answers
+
+    def _implementations(self, hook: str) -> list[Any]:
+        """Everyone's implementation of a hook, in the plugins' order."""
+        return getattr(self._manager.hook, hook).get_hookimpls()[::-1]  # type: ignore[no-any-return]
 
     def ask(self, hook: str, **details: object) -> list[Any]:
         """Put a ``register_*`` question to everyone and lay the answers end to end."""
@@ -126,17 +160,9 @@ class Plugins:
 
     async def first(self, hook: str, **details: object) -> Any:
         """The first answer that is not None to an asynchronous question, or None."""
-        caller = getattr(self._manager.hook, hook)
-        for implementation in reversed(caller.get_hookimpls()):
+        for implementation in self._implementations(hook):
             told = {name: details[name] for name in implementation.argnames}
             answer = await implementation.function(**told)
             if answer is not None:
                 return answer
         return None
-
-    async def tell(self, hook: str, **details: object) -> None:
-        """Tell everyone, one after another, in the plugins' order."""
-        caller = getattr(self._manager.hook, hook)
-        for implementation in reversed(caller.get_hookimpls()):
-            told = {name: details[name] for name in implementation.argnames}
-            await implementation.function(**told)

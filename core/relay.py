@@ -1,21 +1,26 @@
-"""The relay: gives committed events their order, hands them to the broker, seals the audit.
+"""The relay: seals the audit, gives committed events their order, hands them to the broker; and sweeps.
 
 One relay works at a time, whoever runs it (an advisory lock of the transaction). Order is the relay's, not
 the writer's: a row that commits late gets a later position, so a reader of positions misses none.
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 import structlog
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongzhi.core.audit import seal_waiting
-from gongzhi.core.models import OUTBOX_POSITION, Outbox
+from gongzhi.core.clock import now
+from gongzhi.core.models import OUTBOX_POSITION, Idempotency, Outbox
 from gongzhi.core.system import system_work
 
 if TYPE_CHECKING:
@@ -25,8 +30,11 @@ log = structlog.get_logger()
 
 _LOCK = 0x72656C61
 _BATCH = 500
-#: Seconds between looks at the outbox when it was empty.
-_PAUSE = 0.2
+#: Seconds between looks at the outbox when it was empty, and the longest after failures.
+_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+#: How long a caller may repeat a command by its key, and how many seconds pass between sweeps.
+KEY_KEPT = timedelta(hours=24)
+_SWEEP = 3600.0
 
 
 @dataclass(frozen=True)
@@ -46,15 +54,27 @@ Send = Callable[[Delivery], Awaitable[None]]
 
 
 async def relay_once(kernel: "Kernel", send: Send) -> int:
-    """Order, hand over and seal one batch; returns how many rows it moved, 0 when another relay is at work."""
-    async with system_work(kernel) as work:
-        if not (await work.session.scalars(select(func.pg_try_advisory_xact_lock(_LOCK)))).one():
-            return 0
-        rows = await _ordered(work.session)
+    """Seal a batch, then order and hand over one; returns how many rows it moved, 0 when another is at work.
+
+    Each has a transaction of its own: a broker that is down keeps no entry unsealed.
+    """
+
+    async def hand_over(session: AsyncSession) -> int:
+        rows = await _ordered(session)
         for row in rows:
             for delivery in deliveries(kernel, row):
                 await send(delivery)
-        return len(rows) + await seal_waiting(work.session)
+        return len(rows)
+
+    return await _alone(kernel, seal_waiting) + await _alone(kernel, hand_over)
+
+
+async def _alone(kernel: "Kernel", work_on: Callable[[AsyncSession], Awaitable[int]]) -> int:
+    """What this does with the relay's lock in hand; 0 when another has it."""
+    async with system_work(kernel) as work:
+        if not (await work.session.scalars(select(func.pg_try_advisory_xact_lock(_LOCK)))).one():
+            return 0
+        return await work_on(work.session)
 
 
 async def _ordered(session: AsyncSession) -> list[Outbox]:
@@ -79,16 +99,26 @@ def deliveries(kernel: "Kernel", row: Outbox) -> list[Delivery]:
     ]
 
 
+async def sweep(kernel: "Kernel") -> None:
+    """Clear away the kernel's records that are past their time; safe to do twice at once."""
+    async with system_work(kernel) as work:
+        await work.session.execute(delete(Idempotency).where(Idempotency.created_at <= now() - KEY_KEPT))
+
+
 async def run_relay(kernel: "Kernel", send: Send, stopping: asyncio.Event) -> None:
-    """Relay until told to stop; an outage of database or broker is waited out."""
+    """Relay until told to stop, sweeping every hour; an outage of database or broker is waited out."""
+    pause, swept = _PAUSE, -math.inf
     while not stopping.is_set():
+        moved = 0
         try:
+            if time.monotonic() - swept >= _SWEEP:
+                await sweep(kernel)
+                swept = time.monotonic()
             moved = await relay_once(kernel, send)
+            pause = _PAUSE
         except Exception:
             log.exception("relay.failed")
-            moved = 0
+            pause = min(pause * 2, _LONGEST_PAUSE)
         if not moved:
-            try:
-                await asyncio.wait_for(stopping.wait(), _PAUSE)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), pause)

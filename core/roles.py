@@ -20,16 +20,19 @@ class DatabaseRole(StrEnum):
     SYSTEM = "gongzhi_system"
 
 
+_ONE_AT_A_TIME = 0x726F6C65
+
 #: Set on the role, never at start-up of a connection, so that a transaction pooler can stand between.
 _SETTINGS: dict[DatabaseRole, dict[str, str]] = {
-    DatabaseRole.OWNER: {"lock_timeout": "10s"},
+    DatabaseRole.OWNER: {"lock_timeout": "10s", "timezone": "UTC"},
     DatabaseRole.APP: {
         "statement_timeout": "15s",
         "idle_in_transaction_session_timeout": "60s",
+        "timezone": "UTC",
         "jit": "off",
         "plan_cache_mode": "force_generic_plan",
     },
-    DatabaseRole.SYSTEM: {"idle_in_transaction_session_timeout": "300s", "jit": "off"},
+    DatabaseRole.SYSTEM: {"idle_in_transaction_session_timeout": "300s", "timezone": "UTC", "jit": "off"},
 }
 
 
@@ -41,7 +44,9 @@ def create_roles(connection: psycopg.Connection, address: DatabaseAddress) -> No
         if not exists:
             connection.execute(sql.SQL("create role {}").format(name))
         connection.execute(
-            sql.SQL("alter role {} with login nosuperuser nocreatedb nocreaterole nobypassrls").format(name)
+            sql.SQL(
+                "alter role {} with login nosuperuser nocreatedb nocreaterole noreplication nobypassrls"
+            ).format(name)
         )
         password = address.password(role.value)
         if password is not None:
@@ -58,6 +63,8 @@ def create_database(admin_url: str, address: DatabaseAddress) -> None:
     :param admin_url: a superuser's URL, to any database of the cluster.
     """
     with psycopg.connect(admin_url, autocommit=True) as connection:
+        # Web and worker may start at once, and PostgreSQL refuses to alter one role twice at a time.
+        connection.execute("select pg_advisory_lock(%s)", [_ONE_AT_A_TIME])
         create_roles(connection, address)
         name = sql.Identifier(address.database)
         exists = connection.execute(
@@ -69,10 +76,14 @@ def create_database(admin_url: str, address: DatabaseAddress) -> None:
                     name, sql.Identifier(DatabaseRole.OWNER.value)
                 )
             )
-        connection.execute(sql.SQL("revoke all on database {} from public").format(name))
-        for role in DatabaseRole:
-            connection.execute(
-                sql.SQL("grant connect, temporary on database {} to {}").format(
-                    name, sql.Identifier(role.value)
-                )
-            )
+        close_to_strangers(connection, address.database)
+
+
+def close_to_strangers(connection: psycopg.Connection, database: str) -> None:
+    """Let the three roles connect to this database, and nobody else but superusers."""
+    name = sql.Identifier(database)
+    connection.execute(sql.SQL("revoke all on database {} from public").format(name))
+    for role in DatabaseRole:
+        connection.execute(
+            sql.SQL("grant connect, temporary on database {} to {}").format(name, sql.Identifier(role.value))
+        )

@@ -13,7 +13,7 @@ from gongzhi.core.errors import ScopeNeedsCommunity, ScopeNeedsRange
 STEP, AFTER_STEP = ".", "/"
 
 
-class ScopeNotSet(RuntimeError):
+class ScopeNotSet(RuntimeError):  # noqa: N818  # says what happened
     """Code touched a community's rows outside any scope: a mistake of ours, never of the caller."""
 
 

@@ -4,12 +4,13 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin, get_type_hints
 
 import msgspec
 import platformdirs
 
-from gongzhi.core.errors import Misconfigured
+from gongzhi.core.errors import Misconfigured, Words
+from gongzhi.core.wording import worded
 
 _PREFIX = "GONGZHI_"
 
@@ -52,8 +53,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __repr__(self) -> str:
         """The settings without their secrets."""
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """The same for rich, which would otherwise ask msgspec for everything."""
         shown = (name for name in self.__struct_fields__ if "password" not in name and "url" not in name)
-        return f"Settings({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+        return [(name, getattr(self, name)) for name in shown]
 
     @property
     def keys(self) -> Path:
@@ -84,22 +89,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         }
         named_file = told.pop("config", None)
         data_dir = Path(told.get("data_dir", default_data_dir()))
-        file = Path(named_file) if named_file else data_dir / "gongzhi.toml"
-        unknown = sorted(told.keys() - set(cls.__struct_fields__))
+        file = Path(named_file or data_dir / "gongzhi.toml").expanduser()
+        in_file = _read(file, required=named_file is not None)
+        sources = {name: f"{name} ({file})" for name in in_file}
+        sources |= {name: _PREFIX + name.upper() for name in told}
+        unknown = sorted(source for name, source in sources.items() if name not in cls.__struct_fields__)
         if unknown:
-            raise Misconfigured(problem=f"unknown: {', '.join(f'{_PREFIX}{n.upper()}' for n in unknown)}")
-        values = _read(file, required=named_file is not None) | told
-        try:
-            return msgspec.convert(values, cls, strict=False, dec_hook=_path)
-        except msgspec.ValidationError as error:
-            raise Misconfigured(problem=f"{error} ({_PREFIX}… or {file})") from error
+            names = ", ".join(unknown)
+            raise Misconfigured(problem=Words(zh=f"没有这样的设置：{names}", en=f"unknown: {names}"))
+        kinds = get_type_hints(cls, include_extras=True)
+        fitting = {
+            name: _fitting(kinds[name], value, sources[name]) for name, value in (in_file | told).items()
+        }
+        return cls(**fitting)
+
+
+def _fitting(kind: Any, value: Any, source: str) -> Any:
+    try:
+        return msgspec.convert(value, kind, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        # Neither the value nor msgspec's own words: either may be a secret.
+        said = worded(str(error))
+        allowed = f" ({' | '.join(get_args(kind))})" if get_origin(kind) is Literal else ""
+        raise Misconfigured(
+            problem=Words(zh=f"{source}：{said.zh}{allowed}", en=f"{source}: {said.en}{allowed}")
+        ) from None
 
 
 def _path(kind: type[Any], value: Any) -> Any:
     """What msgspec does not know by itself: a path."""
     if kind is Path and isinstance(value, str):
         return Path(value).expanduser()
-    raise NotImplementedError(kind)
+    raise ValueError("Expected a path")
 
 
 def _read(file: Path, *, required: bool) -> dict[str, Any]:
@@ -107,5 +128,6 @@ def _read(file: Path, *, required: bool) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Misconfigured(problem=f"{file}: {error}") from error
+    except (OSError, ValueError) as error:
+        problem = Words(zh=f"无法读取 {file}：{error}", en=f"{file} cannot be read: {error}")
+        raise Misconfigured(problem=problem) from error

@@ -156,19 +156,19 @@ class _CommunityKey:
 class TenantRow(_CommunityKey):
     """A row of one community. Mix into a model of a room."""
 
-    __belongs__ = tenant_rows()
+    __belongs__: ClassVar[Belongs] = tenant_rows()
 
 
 class UpwardRow(_CommunityKey):
     """A row of one community that its ancestors may read. Mix into a model of a room."""
 
-    __belongs__ = upward_rows()
+    __belongs__: ClassVar[Belongs] = upward_rows()
 
 
 class NodeScoped:
     """The one row that a node of the tree has in a table. Mix into a model of a room."""
 
-    __belongs__ = node_rows()
+    __belongs__: ClassVar[Belongs] = node_rows()
 
     node_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-20)
 

@@ -6,6 +6,7 @@ communities of their own. ``fresh_address`` gives a database that nobody else se
 """
 
 import asyncio
+import contextvars
 import os
 import shutil
 import tempfile
@@ -30,12 +31,12 @@ from gongzhi.core.embedded import EmbeddedPostgres
 from gongzhi.core.kernel import Kernel
 from gongzhi.core.plugins import Plugins
 from gongzhi.core.relay import Delivery, relay_once
-from gongzhi.core.roles import create_database
+from gongzhi.core.roles import close_to_strangers, create_database
 from gongzhi.core.settings import Settings
 
 TEMPLATE = "gongzhi_template"
-_HOME = "GONGZHI_TEST_HOME"
-_HOST = "GONGZHI_TEST_HOST"
+_HOME = "TEST_GONGZHI_HOME"
+_HOST = "TEST_GONGZHI_HOST"
 _server = pytest.StashKey[EmbeddedPostgres]()
 
 
@@ -67,10 +68,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     if not asyncio.iscoroutinefunction(pyfuncitem.obj):
         return None
     told = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}  # noqa: SLF001
-    loop: asyncio.Runner = pyfuncitem.funcargs.get("event_loop") or pyfuncitem._request.getfixturevalue(  # noqa: SLF001
-        "event_loop"
-    )
-    loop.run(pyfuncitem.obj(**told))
+    loop = pyfuncitem._request.getfixturevalue("event_loop")  # noqa: SLF001
+    # In the test's own context, for the clock that a fixture has stopped is a context variable.
+    loop.run(pyfuncitem.obj(**told), context=contextvars.copy_context())
     return True
 
 
@@ -98,6 +98,8 @@ def clone(database: str, template: str = TEMPLATE) -> DatabaseAddress:
                 sql.Identifier(database), sql.Identifier(template)
             )
         )
+        # PostgreSQL copies what is in a database, not who may enter it.
+        close_to_strangers(connection, database)
     return address_of(database)
 
 
@@ -111,8 +113,12 @@ def drop(database: str) -> None:
 
 def settings_for_tests(**changed: Any) -> Settings:
     """Settings that touch nothing outside the tests' folder."""
-    home = Path(os.environ[_HOME])
-    return Settings(**({"data_dir": home / "data", "mode": "development", "database_pool_size": 5} | changed))
+    told: dict[str, Any] = {
+        "data_dir": Path(os.environ[_HOME]) / "data",
+        "mode": "development",
+        "database_pool_size": 5,
+    }
+    return Settings(**(told | changed))
 
 
 @pytest.fixture(scope="session")
@@ -297,7 +303,8 @@ def literal(value: Any) -> str:
 @asynccontextmanager
 async def client_of(kernel: Kernel) -> AsyncIterator[Client]:
     """A client on the application of this kernel."""
-    transport = httpx.ASGITransport(app=make_app(kernel))
+    app: Any = make_app(kernel)
+    transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
         yield Client(http)
 

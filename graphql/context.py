@@ -1,37 +1,62 @@
 """The request context: one read transaction or one command at a time, and the answers to its fields."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import strawberry
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongzhi.core.api import (
+    MOST,
     Caller,
     Column,
     Invalid,
     Kernel,
     Many,
-    One,
+    Needs,
     PageAsked,
     Permission,
     PluginDisabled,
+    Reading,
     Refusal,
     Scope,
     ScopeMissing,
     Step,
     UnitOfWork,
     UseCase,
+    Words,
     parse_global_id,
     performing,
     problem_of,
     reading,
-    reading_of,
+    refusal_of,
     told_values,
 )
-from gongzhi.graphql.paging import MOST, Page, find_page
+from gongzhi.graphql.catalogue import Catalogue
+from gongzhi.graphql.paging import Page, find_page
+
+
+@contextmanager
+def told_by_the_database() -> Iterator[None]:
+    """Turn what the database refuses for the caller's sake into a refusal.
+
+    :raises Refusal: what the caller told can't be stored, or somebody else was quicker.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        refusal = refusal_of(getattr(error.orig, "sqlstate", None))
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+class _Over(Exception):  # noqa: N818  # nothing went wrong
+    """The request is over."""
 
 
 @dataclass
@@ -40,19 +65,13 @@ class Context:
 
     kernel: Kernel
     caller: Caller
-    #: Root field to the plugin that offers it.
-    plugin_of: dict[str, str]
+    catalogue: Catalogue
+    #: What was asked before and allowed; neither grants nor scope change within a request.
+    _allowed: set[Permission] = field(default_factory=set)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _work: UnitOfWork | None = None
     #: One connection answers one question at a time, although sibling fields are resolved together.
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def work(self) -> UnitOfWork:
-        """The open unit of work: the command's, or a read-only one opened when first needed."""
-        if self._work is None:
-            opening = reading(self.kernel, self.scope, self.caller.actor)
-            self._work = await self._stack.enter_async_context(opening)
-        return self._work
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def scope(self) -> Scope:
@@ -66,113 +85,129 @@ class Context:
             raise ScopeMissing
         return self.caller.scope
 
-    async def finish(self, failure: BaseException | None = None) -> None:
-        """Commit the command under way, or roll it back when something failed; close the read transaction."""
-        stack, self._stack, self._work = self._stack, AsyncExitStack(), None
-        try:
-            await stack.__aexit__(type(failure) if failure else None, failure, None)
-        except BaseException as error:
-            if error is not failure:
-                raise
+    def enter(self, field_name: str, needs: Needs) -> None:
+        """Go on only where this root field is offered, and the caller may have what it needs.
 
-    def enter(self, field_name: str) -> None:
-        """Go on only where the plugin that offers this root field is switched on.
-
-        :raises PluginDisabled: it is not.
+        :raises PluginDisabled: the plugin that offers it is not switched on.
+        :raises Forbidden: the caller's grants do not cover it.
         """
-        plugin = self.plugin_of.get(field_name)
+        self._require_plugin(self.catalogue.fields.get(field_name))
+        if isinstance(needs, Reading):
+            self._open(needs)
+        elif isinstance(needs, Permission):
+            self._require(needs)
+
+    def _open(self, target: Reading) -> None:
+        """Go on only where the caller may read this type here."""
+        self._require_plugin(self.catalogue.models.get(target.model))
+        target.check_scope(self.scope)
+        self._require(target.permission)
+
+    def _require_plugin(self, plugin: str | None) -> None:
         if plugin is None or self.caller.switched_on is None:
             return
         if self.kernel.plugins.cards[plugin].switchable and plugin not in self.caller.switched_on:
             raise PluginDisabled(plugin=plugin)
 
-    async def require(self, permission: Permission) -> None:
-        """Go on only with this permission in the request's scope."""
-        self.caller.actor.require(permission, self.scope.path)
+    def _require(self, permission: Permission) -> None:
+        if permission not in self._allowed:
+            self.caller.actor.require(permission, self.scope.path)
+            self._allowed.add(permission)
 
-    def value(self, row: Any, declared: Column | Step) -> Any:
-        """A column or a Python step of a row."""
-        if declared.permission is not None:
-            self.caller.actor.require(declared.permission, self.scope.path)
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """The session of the command under way, or of a read transaction opened when first needed."""
+        async with self._turn:
+            with told_by_the_database():
+                if self._work is None:
+                    opening = reading(self.kernel, self.scope, self.caller.actor)
+                    self._work = await self._stack.enter_async_context(opening)
+                yield self._work.session
+
+    async def close(self) -> None:
+        """Roll back what is still open: a read transaction, or a command whose request was broken off."""
+        await self.finish(_Over())
+
+    async def finish(self, failure: BaseException | None) -> None:
+        """Commit the command under way, or roll it back when something failed.
+
+        :raises Refusal: the commit was refused.
+        """
+        stack, self._stack, self._work = self._stack, AsyncExitStack(), None
+        with told_by_the_database():
+            try:
+                await stack.__aexit__(type(failure) if failure else None, failure, None)
+            except BaseException as error:
+                if error is not failure:
+                    raise
+
+    def value(self, row: Any, declared: Column | Step, reading: Reading) -> Any:
+        """A column or a Python step of a row, for who may read the field or else the type."""
+        self._require(declared.permission or reading.permission)
         if isinstance(declared, Step):
             return declared.step(row, self.kernel)
         return getattr(row, declared.source)
 
-    async def one(self, row: Any, declared: One, info: Any) -> Any:
-        """The row a to-one leads to."""
-        row_id = getattr(row, declared.source)
+    async def one(self, row_id: Any, target: Reading) -> Any:
+        """The row of this type with this id, or None."""
         if row_id is None:
             return None
-        target = reading_of(_origin(info))
-        await self.require(target.permission)
-        async with self.turn:
-            work = await self.work()
-            query = select(target.model).where(target.model.id == row_id)  # type: ignore[attr-defined]
-            return (await work.session.scalars(query)).one_or_none()
-
-    async def many(self, row: Any, declared: Many, info: Any, first: int) -> Any:
-        """The rows a to-many leads to."""
-        if not 1 <= first <= MOST:
-            raise Invalid(path="first", problem=f"1 to {MOST} / 须为1至{MOST}")
-        target = reading_of(_origin(info))
-        await self.require(target.permission)
+        self._open(target)
         model: Any = target.model
-        async with self.turn:
-            work = await self.work()
-            query = (
-                select(model)
-                .where(getattr(model, declared.by) == row.id)
-                .order_by(getattr(model, declared.order), model.id)
-                .limit(first)
-            )
-            return (await work.session.scalars(query)).all()
+        async with self.session() as session:
+            return (await session.scalars(select(model).where(model.id == row_id))).one_or_none()
 
-    async def item(self, cls: type, global_id: str, info: Any) -> Any:
+    async def many(self, row: Any, declared: Many, target: Reading, first: int) -> Sequence[Any]:
+        """The rows of this type that point to this row."""
+        if not 1 <= first <= MOST:
+            raise Invalid(path="first", problem=Words(zh=f"须为1至{MOST}", en=f"1 to {MOST}"))
+        self._open(target)
+        model: Any = target.model
+        query = (
+            select(model)
+            .where(getattr(model, declared.by) == row.id)
+            .order_by(getattr(model, declared.order), model.id)
+            .limit(first)
+        )
+        async with self.session() as session:
+            return (await session.scalars(query)).all()
+
+    async def item(self, target: Reading, global_id: str) -> Any:
         """The row of this type with this id, or None; an id of another type finds nothing."""
-        self.enter(info.field_name)
-        target = reading_of(cls)
-        await self.require(target.permission)
-        type_name, row_id = parse_global_id(global_id)
+        self._open(target)
+        type_name, row_id = parse_global_id(global_id, path="id")
         if type_name != target.name:
             return None
-        async with self.turn:
-            work = await self.work()
-            query = select(target.model).where(target.model.id == row_id)  # type: ignore[attr-defined]
-            if target.criterion is not None:
-                query = query.where(target.criterion(self.scope))
-            return (await work.session.scalars(query)).one_or_none()
+        model: Any = target.model
+        query = select(model).where(model.id == row_id)
+        if target.criterion is not None:
+            query = query.where(target.criterion(self.scope))
+        async with self.session() as session:
+            return (await session.scalars(query)).one_or_none()
 
-    async def page(self, cls: type, asked: PageAsked, info: Any) -> Page:
+    async def node(self, global_id: str) -> Any:
+        """The row with this id, whatever its type, or None."""
+        _ = self.scope
+        type_name, _row_id = parse_global_id(global_id, path="id")
+        target = self.catalogue.nodes.get(type_name)
+        return None if target is None else await self.item(target, global_id)
+
+    async def page(self, target: Reading, asked: PageAsked) -> Page:
         """A page of the rows of this type."""
-        self.enter(info.field_name)
-        target = reading_of(cls)
-        await self.require(target.permission)
-        async with self.turn:
-            work = await self.work()
-            return await find_page(work.session, self.scope, target, asked, self.turn)
+        self._open(target)
+        return await find_page(self.session, self.scope, target, asked)
 
-    async def perform(self, case: UseCase, info: Any, told: Any, key: str | None, success: Any) -> Any:
+    async def perform(self, case: UseCase, operation: str, told: Any, key: str | None, success: Any) -> Any:
         """Run a command and answer its payload; the transaction stays open until the payload is read."""
-        await self.finish()
-        self.enter(info.field_name)
+        _ = self.scope
         raw = {} if told is None else told_values(told)
-        command = performing(self.kernel, self.caller, case, raw, operation=info.field_name, key=key or None)
+        command = performing(self.kernel, self.caller, case, raw, operation=operation, key=key)
         try:
-            performed = await self._stack.enter_async_context(command)
+            with told_by_the_database():
+                performed = await self._stack.enter_async_context(command)
         except Refusal as refusal:
             if refusal.top_level:
                 raise
-            problem: Any = problem_of(refusal)
-            return problem(
-                code=refusal.code, message=refusal.message(self.caller.actor.language), path=refusal.path
-            )
+            return problem_of(refusal, self.caller.actor.language)
         self._work = performed.work
         return success.of(performed.result)
-
-
-def _origin(info: strawberry.Info) -> Any:
-    """The strawberry class a field returns, without list and null."""
-    kind: Any = info.return_type
-    while hasattr(kind, "of_type"):
-        kind = kind.of_type
-    return getattr(kind, "__args__", (kind,))[0] if not isinstance(kind, type) else kind

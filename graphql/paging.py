@@ -1,17 +1,29 @@
 """Keyset pages: the same list read twice is the same list, and page 1,000 costs what page 1 does."""
 
-import asyncio
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gongzhi.core.api import Equals, Invalid, Order, PageAsked, Reading, Scope, opaque, unopaque
+from gongzhi.core.api import (
+    MOST,
+    PAGE,
+    Equals,
+    Invalid,
+    Order,
+    PageAsked,
+    Reading,
+    Scope,
+    Words,
+    opaque,
+    unopaque,
+)
 
-DEFAULT, MOST = 20, 100
+OpenSession: TypeAlias = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 
 
 @dataclass
@@ -23,7 +35,7 @@ class Edge:
 
 
 @dataclass
-class Info:
+class Place:
     """Where a page lies."""
 
     has_next_page: bool
@@ -37,10 +49,9 @@ class Page:
     """A page of rows; ``count`` asks the database only when a client wants the total."""
 
     edges: list[Edge]
-    page_info: Info
-    _session: AsyncSession
-    _counted: Select[Any]
-    _turn: asyncio.Lock
+    page_info: Place
+    _session: OpenSession
+    _matching: Select[Any]
 
     @property
     def nodes(self) -> list[Any]:
@@ -49,102 +60,114 @@ class Page:
 
     async def count(self) -> int:
         """How many rows the whole list has."""
-        async with self._turn:
-            query = select(func.count()).select_from(self._counted.subquery())
-            return int((await self._session.scalars(query)).one())
+        async with self._session() as session:
+            counted = self._matching.with_only_columns(func.count(), maintain_column_froms=True)
+            return int((await session.scalars(counted)).one())
 
 
-async def find_page(
-    session: AsyncSession, scope: Scope, target: Reading, asked: PageAsked, turn: asyncio.Lock
-) -> Page:
+async def find_page(open_session: OpenSession, scope: Scope, target: Reading, asked: PageAsked) -> Page:
     """The page of this type that was asked for.
 
     :raises Invalid: first and last together, too many, a cursor that is not one of this list's.
     """
     limit, backward = _limit(asked)
-    order = next(o for o in target.orders if o.name == asked.order)
+    order = next(order for order in target.orders if order.name == asked.order)
     matching = select(target.model).where(*_criteria(target, scope, asked.filter))
-    cursor = asked.before if backward else asked.after
-    query = matching if cursor is None else matching.where(_beyond(target, order, cursor, backward=backward))
+    query = matching.where(*_bounds(target, order, asked))
     query = query.order_by(*_ordering(target, order, backward=backward)).limit(limit + 1)
-    rows: Sequence[Any] = (await session.scalars(query)).all()
+    async with open_session() as session:
+        rows = list((await session.scalars(query)).all())
     more, rows = len(rows) > limit, rows[:limit]
     if backward:
-        rows = list(reversed(rows))
-    edges = [Edge(_cursor(order, row), row) for row in rows]
-    info = Info(
-        has_next_page=asked.before is not None if backward else more,
-        has_previous_page=more if backward else asked.after is not None,
+        rows.reverse()
+    edges = [Edge(_cursor(target, order, row), row) for row in rows]
+    place = Place(
+        has_next_page=asked.before is not None or (more and not backward),
+        has_previous_page=asked.after is not None or (more and backward),
         start_cursor=edges[0].cursor if edges else None,
         end_cursor=edges[-1].cursor if edges else None,
     )
-    return Page(edges, info, session, matching.order_by(None), turn)
+    return Page(edges, place, open_session, matching)
 
 
 def _limit(asked: PageAsked) -> tuple[int, bool]:
+    """How many rows, and whether from the end."""
     if asked.first is not None and asked.last is not None:
-        raise Invalid(path="first", problem="first or last, not both / first 与 last 只能用一个")
-    name, wanted = ("last", asked.last) if asked.last is not None else ("first", asked.first)
+        raise Invalid(
+            path="first", problem=Words(zh="first 与 last 只能用一个", en="first or last, not both")
+        )
+    name, wanted = ("first", asked.first) if asked.last is None else ("last", asked.last)
     if wanted is not None and not 1 <= wanted <= MOST:
-        raise Invalid(path=name, problem=f"1 to {MOST} / 须为1至{MOST}")
-    return (DEFAULT if wanted is None else wanted), asked.last is not None
+        raise Invalid(path=name, problem=Words(zh=f"须为1至{MOST}", en=f"1 to {MOST}"))
+    return (PAGE if wanted is None else wanted), asked.last is not None
 
 
-def _criteria(target: Reading, scope: Scope, given: Any) -> list[ColumnElement[bool]]:
-    criteria = [] if target.criterion is None else [target.criterion(scope)]
-    for wanted in target.filters:
-        value = getattr(given, wanted.name, None) if given is not None else None
+def _criteria(target: Reading, scope: Scope, given: Any) -> Iterator[ColumnElement[bool]]:
+    if target.criterion is not None:
+        yield target.criterion(scope)
+    for wanted in target.filters if given is not None else ():
+        value = getattr(given, wanted.name)
         if value is None:
             continue
         column = getattr(target.model, wanted.name)
         if isinstance(wanted, Equals):
-            criteria.append(column.in_(value))
+            yield column.in_(value)
             continue
         if value.since is not None:
-            criteria.append(column >= value.since)
+            yield column >= value.since
         if value.until is not None:
-            criteria.append(column < value.until)
-    return criteria
+            yield column < value.until
 
 
-def _keys(order: Order) -> list[str]:
-    return ["id"] if order.source == "id" else [order.source, "id"]
+def _keys(target: Reading, order: Order) -> list[Any]:
+    """The columns a list is ordered by; the id breaks ties."""
+    names = ["id"] if order.source == "id" else [order.source, "id"]
+    return [getattr(target.model, name) for name in names]
 
 
-def _ordering(target: Reading, order: Order, *, backward: bool) -> list[Any]:
-    columns = [getattr(target.model, key) for key in _keys(order)]
-    return [column.desc() if order.descending != backward else column.asc() for column in columns]
+def _ordering(target: Reading, order: Order, *, backward: bool) -> list[ColumnElement[Any]]:
+    falling = order.descending is not backward
+    return [key.desc() if falling else key.asc() for key in _keys(target, order)]
 
 
-def _cursor(order: Order, row: Any) -> str:
-    return opaque([order.name, *(_plain(getattr(row, key)) for key in _keys(order))])
+def _cursor(target: Reading, order: Order, row: Any) -> str:
+    values = (getattr(row, key.key) for key in _keys(target, order))
+    return opaque([target.name, order.name, *(_plain(value) for value in values)])
 
 
-def _plain(value: Any) -> str | int | None:
-    if value is None or isinstance(value, int):
+def _plain(value: Any) -> str | int:
+    if isinstance(value, int):
         return value
     return value.isoformat() if isinstance(value, dt.date) else str(value)
 
 
-def _beyond(target: Reading, order: Order, cursor: str, *, backward: bool) -> ColumnElement[bool]:
-    """Rows after this cursor in the direction of travel."""
-    name, *values = unopaque(cursor)
-    keys = _keys(order)
-    if name != order.name or len(values) != len(keys):
-        raise Invalid(
-            path="before" if backward else "after", problem="a cursor of another list / 游标不属于此列表"
-        )
-    columns = [getattr(target.model, key) for key in keys]
-    here = tuple_(*(_typed(column, value) for column, value in zip(columns, values, strict=True)))
-    return tuple_(*columns) < here if order.descending != backward else tuple_(*columns) > here
+def _bounds(target: Reading, order: Order, asked: PageAsked) -> Iterator[ColumnElement[bool]]:
+    """Rows behind ``after`` and ahead of ``before``, in the list's own direction."""
+    for name, cursor, rising in (
+        ("after", asked.after, not order.descending),
+        ("before", asked.before, order.descending),
+    ):
+        if cursor is not None:
+            keys = _keys(target, order)
+            here = tuple_(*_values(target, order, cursor, name))
+            yield tuple_(*keys) > here if rising else tuple_(*keys) < here
 
 
-def _typed(column: Any, value: Any) -> Any:
-    """The cursor's value as the column's Python type."""
-    kind = column.type.python_type
+def _values(target: Reading, order: Order, cursor: str, path: str) -> list[Any]:
+    """The keys in a cursor, as the columns' Python types."""
+    keys = _keys(target, order)
     try:
-        if kind in (dt.datetime, dt.date):
-            return kind.fromisoformat(value)
-        return value if value is None else kind(value)
-    except (TypeError, ValueError) as error:
-        raise Invalid(path="after", problem="a damaged cursor / 游标已损坏") from error
+        type_name, order_name, *values = unopaque(cursor)
+        if (type_name, order_name) == (target.name, order.name):
+            return [_typed(key, value) for key, value in zip(keys, values, strict=True)]
+    except (TypeError, ValueError):
+        pass
+    except Invalid as error:
+        raise type(error)(path=path) from error
+    problem = Words(zh="游标不属于此列表", en="a cursor of another list")
+    raise Invalid(path=path, problem=problem)
+
+
+def _typed(key: Any, value: Any) -> Any:
+    kind = key.type.python_type
+    return kind.fromisoformat(value) if issubclass(kind, dt.date) else kind(value)

@@ -5,19 +5,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from litestar import MediaType, Response, get
+from litestar import Response, get
+from litestar.exceptions import NotFoundException
 from litestar.handlers import asgi
-from litestar.static_files import create_static_files_router
+from litestar.params import FromPath
 
 from gongzhi.core.api import Kernel, PluginCard, hookimpl
 from gongzhi.graphql.http import Endpoint
 
 _GRAPHIQL = Path(__file__).parent / "graphiql"
+_KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".txt": "text/plain"}
 
 #: What GraphiQL's page may load: its own files, nothing from elsewhere.
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
-    "connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'none'"
+    "connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
@@ -37,15 +39,29 @@ def plugin_card() -> PluginCard:
 def register_routes(kernel: Kernel) -> Iterable[Any]:
     routes: list[Any] = [asgi("/graphql", copy_scope=True)(Endpoint(kernel))]
     if kernel.settings.mode == "development":
-        routes += [graphiql, create_static_files_router(path="/graphiql", directories=[_GRAPHIQL])]
+        routes += [graphiql, graphiql_file]
     return routes
 
 
-@get("/graphiql", media_type=MediaType.HTML, include_in_schema=False)
-async def graphiql() -> Response[str]:
+@get("/graphiql", include_in_schema=False)
+async def graphiql() -> Response[bytes]:
     """The page on which an integrator tries queries; offered in development only."""
-    page = (_GRAPHIQL / "index.html").read_text(encoding="utf-8")
-    return Response(page, headers={"Content-Security-Policy": _POLICY})
+    return _file("index.html")
+
+
+@get("/graphiql/{name:str}", include_in_schema=False)
+async def graphiql_file(name: FromPath[str]) -> Response[bytes]:
+    """What the page consists of, and the licences of it; what only we need is not served."""
+    return _file(name)
+
+
+def _file(name: str) -> Response[bytes]:
+    offered = {path.name: path for path in _GRAPHIQL.iterdir() if path.suffix in _KINDS}
+    if name not in offered:
+        raise NotFoundException
+    kind = f"{_KINDS[offered[name].suffix]}; charset=utf-8"
+    headers = {"Content-Security-Policy": _POLICY}
+    return Response(offered[name].read_bytes(), media_type=kind, headers=headers)
 
 
 @hookimpl

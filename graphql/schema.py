@@ -1,15 +1,18 @@
 """One schema out of what the rooms register."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import strawberry
+from graphql import GraphQLError, OperationDefinitionNode
+from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types.field import StrawberryField
 
-from gongzhi.core.api import PROBLEMS, Node, Plugins, RequestContext, item_by_id
-
-Info = strawberry.Info
+from gongzhi.core.api import PROBLEMS, Plugins, check_agreement, item_by_id
+from gongzhi.graphql.catalogue import readings_of, root_fields
+from gongzhi.graphql.executor import Executor
+from gongzhi.graphql.scalars import SCALARS
 
 
 class Schema(strawberry.Schema):
@@ -19,57 +22,47 @@ class Schema(strawberry.Schema):
         """Write nothing: an error's text may carry what a caller told."""
 
 
-class Clash(TypeError):
-    """Two plugins offer a root field of one name."""
+class NamedOperation(SchemaExtension):
+    """A document of several operations says which one; strawberry alone would take the first."""
 
-
-def root_fields(plugins: Plugins, hook: str) -> dict[str, tuple[str, StrawberryField]]:
-    """Python name to (plugin, field) of everything the rooms register for Query or Mutation.
-
-    :raises Clash: two plugins use one name.
-    """
-    found: dict[str, tuple[str, StrawberryField]] = {}
-    for plugin, cls in plugins.ask_each(hook):
-        for name, made in vars(cls).items():
-            if not isinstance(made, StrawberryField):
-                continue
-            if name in found:
-                raise Clash(f"the field {name} is offered by {found[name][0]} and by {plugin}")
-            found[name] = (plugin, made)
-    return found
+    def on_validate(self) -> Iterator[None]:
+        """Between parsing and executing."""
+        told = self.execution_context
+        definitions = told.graphql_document.definitions if told.graphql_document else ()
+        operations = [one for one in definitions if isinstance(one, OperationDefinitionNode)]
+        if len(operations) > 1 and told._provided_operation_name is None:  # noqa: SLF001  # nowhere else
+            raise GraphQLError("Name one of the operations in operationName / 请用 operationName 指明操作")
+        yield
 
 
 def build_schema(plugins: Plugins) -> strawberry.Schema:
-    """The schema of everything installed."""
+    """The schema of everything installed.
+
+    :raises Clash: two plugins offer a root field of one name.
+    :raises Disagreement: a type says of its model what is not so.
+    """
     queries = root_fields(plugins, "register_queries")
+    queries["node"] = ("graphql", item_by_id())
+    queries["version"] = (
+        "graphql",
+        strawberry.field(resolver=_version, description="The version of gongzhi (版本)."),
+    )
     mutations = root_fields(plugins, "register_mutations")
-    types: list[type] = [*PROBLEMS, *plugins.ask("register_types")]
-    queries |= {
-        "node": ("graphql", item_by_id(_resolve_node)),
-        "version": (
-            "graphql",
-            strawberry.field(resolver=_version, description="The version of gongzhi (版本)."),
-        ),
-    }
-    return Schema(
+    schema = Schema(
         query=_root("Query", "What may be asked (查询).", queries),
         mutation=_root(
-            "Mutation", "What may be done; every one accepts an idempotencyKey (操作).", mutations
+            "Mutation",
+            "What may be done; every one accepts an idempotencyKey. Several in one document run one after "
+            "another, each a transaction of its own: one that fails undoes nothing but itself (操作).",
+            mutations,
         ),
-        types=types,
-        config=StrawberryConfig(auto_camel_case=True),
+        types=PROBLEMS,
+        config=StrawberryConfig(scalar_map=SCALARS),
+        execution_context_class=Executor,
+        extensions=[NamedOperation],
     )
-
-
-def plugin_of(plugins: Plugins) -> dict[str, str]:
-    """Root field, as clients write it, to the plugin that offers it."""
-    named = root_fields(plugins, "register_queries") | root_fields(plugins, "register_mutations")
-    return {_camel(name): plugin for name, (plugin, _made) in named.items()}
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)
+    check_agreement(readings_of(schema))
+    return schema
 
 
 def _root(name: str, description: str, fields: dict[str, tuple[str, Any]]) -> type:
@@ -78,22 +71,4 @@ def _root(name: str, description: str, fields: dict[str, tuple[str, Any]]) -> ty
 
 
 def _version() -> str:
-    from importlib.metadata import version
-
     return version("gongzhi")
-
-
-async def _resolve_node(info: Info[RequestContext, None], type_name: str, global_id: str) -> Any:
-    definition = info.schema.get_type_by_name(type_name)
-    cls = getattr(definition, "origin", None)
-    if cls is None or not issubclass(cls, Node):
-        return None
-    return await info.context.item(cls, global_id, info)
-
-
-def types_of(schema: strawberry.Schema) -> Iterable[type]:
-    """Every GraphQL type that reads a model."""
-    for definition in schema.schema_converter.type_map.values():
-        origin = getattr(definition.definition, "origin", None)
-        if origin is not None and hasattr(origin, "__reading__"):
-            yield origin

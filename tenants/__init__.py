@@ -11,6 +11,7 @@ from gongzhi.core.api import (
     Caller,
     Credentials,
     Event,
+    HealthCheck,
     Kernel,
     Permission,
     PluginCard,
@@ -91,6 +92,11 @@ def register_routes(kernel: Kernel) -> Iterable[Any]:
     from gongzhi.tenants.routes import routes
 
     return routes(kernel)
+
+
+@hookimpl
+def register_health_checks() -> Iterable[HealthCheck]:
+    return (HealthCheck(name="plugin switches", check=callers.lost_switches, needed=False),)
 
 
 @hookimpl

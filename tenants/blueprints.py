@@ -23,7 +23,11 @@ class GridTemplate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The grids a new community starts with; none unless the blueprint says so."""
 
     count: Annotated[int, msgspec.Meta(ge=0, le=899)] = 0
-    name: str = "第{n}网格"
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] = "第{n}网格"
+
+    def named(self, number: int) -> str:
+        """The name of the grid of this number."""
+        return self.name.replace("{n}", str(number))
 
 
 class Blueprint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,11 +59,15 @@ def load_blueprint(name: str, plugins: Plugins) -> Blueprint:
         raise BlueprintUnfit(name=name, problem=f"known: {known} / 已有：{known}") from error
     except (OSError, ValueError) as error:
         raise BlueprintUnfit(name=name, problem=str(error)) from error
-    _check(name, blueprint, plugins)
-    return blueprint
+    _check_plugins(name, blueprint, plugins)
+    _check_roles(name, blueprint, plugins)
+    settings = {plugin: _settings(name, blueprint, plugin, plugins) for plugin in blueprint.settings}
+    return msgspec.structs.replace(blueprint, settings=settings)
 
 
-def _check(name: str, blueprint: Blueprint, plugins: Plugins) -> None:
+def _check_plugins(name: str, blueprint: Blueprint, plugins: Plugins) -> None:
+    if len(set(blueprint.plugins)) < len(blueprint.plugins):
+        raise BlueprintUnfit(name=name, problem="a plugin is named twice / 模块重复")
     for wanted in blueprint.plugins:
         card = plugins.cards.get(wanted)
         if card is None or not card.switchable:
@@ -69,12 +77,22 @@ def _check(name: str, blueprint: Blueprint, plugins: Plugins) -> None:
                 raise BlueprintUnfit(
                     name=name, problem=f"{wanted} requires {required} / {wanted} 依赖 {required}"
                 )
+
+
+def _check_roles(name: str, blueprint: Blueprint, plugins: Plugins) -> None:
     roles = {role.code for role in plugins.ask("register_roles")}
-    if unknown := sorted(set(blueprint.roles) - roles):
-        raise BlueprintUnfit(name=name, problem=f"no role {', '.join(unknown)} / 没有角色")
-    kinds = dict(plugins.ask_each("register_settings"))
-    for plugin, values in blueprint.settings.items():
-        try:
-            msgspec.convert(values, kinds[plugin])
-        except (KeyError, msgspec.ValidationError) as error:
-            raise BlueprintUnfit(name=name, problem=f"settings.{plugin}: {error}") from error
+    if unknown := ", ".join(sorted(set(blueprint.roles) - roles)):
+        raise BlueprintUnfit(name=name, problem=f"no role {unknown} / 没有角色 {unknown}")
+
+
+def _settings(name: str, blueprint: Blueprint, plugin: str, plugins: Plugins) -> dict[str, Any]:
+    """The settings of this plugin as JSON can hold them."""
+    kind = dict(plugins.ask_each("register_settings")).get(plugin)
+    if kind is None or plugin not in blueprint.plugins:
+        raise BlueprintUnfit(
+            name=name, problem=f"settings.{plugin}: not switched on, or has no settings / 未启用或没有设置项"
+        )
+    try:
+        return dict(msgspec.to_builtins(msgspec.convert(blueprint.settings[plugin], kind)))
+    except msgspec.ValidationError as error:
+        raise BlueprintUnfit(name=name, problem=f"settings.{plugin}: {error}") from error

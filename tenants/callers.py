@@ -130,6 +130,16 @@ async def _by_token(session: AsyncSession, bearer: str) -> _Found:
 
 
 async def _by_session(session: AsyncSession, cookie: str, csrf: str | None) -> _Found:
+    signed_in = await session_behind(session, cookie, csrf)
+    return _Found(signed_in.account_id, None, await grants_of(session, signed_in.account_id))
+
+
+async def session_behind(session: AsyncSession, cookie: str, csrf: str | None) -> SignInSession:
+    """The open session of this cookie.
+
+    :raises NotSignedIn: there is none, it has expired, or the account is closed.
+    :raises CsrfMissing: the token that goes with it is missing or another's.
+    """
     query = (
         select(SignInSession)
         .join(Account, Account.id == SignInSession.account_id)
@@ -139,12 +149,12 @@ async def _by_session(session: AsyncSession, cookie: str, csrf: str | None) -> _
             Account.active.is_(True),
         )
     )
-    signed_in = (await session.scalars(query)).one_or_none()
-    if signed_in is None:
+    found: SignInSession | None = (await session.scalars(query)).one_or_none()
+    if found is None:
         raise NotSignedIn
-    if csrf is None or hash_token(csrf) != signed_in.csrf_hash:
+    if csrf is None or hash_token(csrf) != found.csrf_hash:
         raise CsrfMissing(permission="X-CSRF-Token")
-    return _Found(signed_in.account_id, None, await grants_of(session, signed_in.account_id))
+    return found
 
 
 async def grants_of(session: AsyncSession, account_id: UUID) -> tuple[Grant, ...]:
@@ -162,17 +172,21 @@ async def grants_of(session: AsyncSession, account_id: UUID) -> tuple[Grant, ...
 
 
 async def find_area(session: AsyncSession, named: str) -> Area | None:
-    """The area with this code, past or present, or this id."""
-    if _CODE.fullmatch(named):
-        now_so = (await session.scalars(select(Area).where(Area.code == named))).one_or_none()
-        if now_so is not None:
-            return now_so
-        once = select(Area).join(AreaCode, AreaCode.area_id == Area.id).where(AreaCode.code == named)
-        return (await session.scalars(once.order_by(AreaCode.valid_from.desc()).limit(1))).one_or_none()
-    try:
-        return await session.get(Area, UUID(named))
-    except ValueError:
-        return None
+    """The area with this code, past or present, or this id; one statement, whatever there is to find."""
+    if not _CODE.fullmatch(named):
+        try:
+            return await session.get(Area, UUID(named))
+        except ValueError:
+            return None
+    once = select(AreaCode.area_id).where(AreaCode.code == named).order_by(AreaCode.valid_from.desc())
+    query = (
+        select(Area)
+        .where(or_(Area.code == named, Area.id == once.limit(1).scalar_subquery()))
+        .order_by(Area.code.is_not_distinct_from(named).desc())
+        .limit(1)
+    )
+    found: Area | None = (await session.scalars(query)).one_or_none()
+    return found
 
 
 async def _scope(session: AsyncSession, actor: Actor, named: str | None) -> Scope | None:
@@ -202,3 +216,16 @@ async def switched_on(session: AsyncSession, tenant: UUID) -> frozenset[str]:
     """The plugins this community has switched on."""
     query = select(PluginSwitch.plugin).where(PluginSwitch.tenant_id == tenant, PluginSwitch.on.is_(True))
     return frozenset((await session.scalars(query)).all())
+
+
+async def lost_switches(kernel: Kernel) -> str | None:
+    """The plugins that communities have switched on and that are gone or broken; None where there are none."""
+    query = (
+        select(PluginSwitch.plugin)
+        .where(PluginSwitch.on.is_(True), PluginSwitch.plugin.not_in(list(kernel.plugins.cards)))
+        .distinct()
+        .order_by(PluginSwitch.plugin)
+    )
+    async with system_work(kernel) as work:
+        lost = (await work.session.scalars(query)).all()
+    return f"switched on and not installed: {', '.join(lost)}" if lost else None

@@ -1,12 +1,12 @@
 """What an operator does at the server's own command line: accounts, grants, tokens, switches, states."""
 
-import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongzhi.core.api import (
@@ -23,16 +23,24 @@ from gongzhi.core.api import (
     system_work,
     unit_of_work,
 )
-from gongzhi.tenants.blueprints import load_blueprint
 from gongzhi.tenants.callers import find_area
-from gongzhi.tenants.models import Account, ApiToken, Area, AreaLevel, GrantRow, PluginSwitch, Tenant
+from gongzhi.tenants.models import (
+    Account,
+    ApiToken,
+    Area,
+    AreaLevel,
+    GrantRow,
+    PluginSwitch,
+    SignInSession,
+    Tenant,
+)
 from gongzhi.tenants.passwords import hash_password
 from gongzhi.tenants.service.communities import ChangeState, Communities
 from gongzhi.tenants.service.switches import Plugins, SwitchPlugin
+from gongzhi.tenants.service.taken import add_unless_taken
+from gongzhi.tenants.sign_in import LOGIN
 
-_LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{2,39}")
-
-#: The lowest node at which a role of a level is held, as levels of the tree.
+#: The nodes at which a role of a level is held.
 _HELD_AT = {
     Level.COUNTY: (AreaLevel.COUNTY,),
     Level.STREET: (AreaLevel.COUNTY, AreaLevel.STREET, AreaLevel.AREA),
@@ -66,6 +74,14 @@ class RoleUnfit(Invalid):
     en = "The role {role!r} can't be given at this node; possible: {roles}"
 
 
+class PermissionUnknown(Invalid):
+    """A token can be limited to permissions that exist only."""
+
+    code = "TOKEN_PERMISSION_UNKNOWN"
+    zh = "没有此项权限：{unknown}"
+    en = "There is no permission {unknown}"
+
+
 @dataclass(frozen=True)
 class MadeAccount:
     """A new account; the password only where it was made here."""
@@ -95,26 +111,39 @@ async def scope_at(kernel: Kernel, code: str) -> Scope:
 async def create_account(
     kernel: Kernel, login: str, display_name: str, *, password: str | None = None
 ) -> MadeAccount:
-    """Create an account; without a password one is made."""
-    if not _LOGIN.fullmatch(login):
+    """Create an account; without a password one is made.
+
+    :raises LoginUnfit: the login is spelt otherwise than logins are.
+    :raises LoginTaken: somebody has it.
+    """
+    if not LOGIN.fullmatch(login):
         raise LoginUnfit(path="login", problem="")
     made = password or secrets.token_urlsafe(12)
+    account = Account(login=login, display_name=display_name, password_hash=hash_password(made))
     async with system_work(kernel) as work:
-        if (await work.session.scalars(select(Account).where(Account.login == login))).one_or_none():
-            raise LoginTaken(path="login", login=login, problem="")
-        account = Account(login=login, display_name=display_name, password_hash=hash_password(made))
-        work.session.add(account)
-        await work.flush()
+        await add_unless_taken(work, account, LoginTaken(path="login", login=login, problem=""))
         work.audit("tenants.account.create", account)
     return MadeAccount(login, None if password else made)
 
 
 async def set_password(kernel: Kernel, login: str, password: str) -> None:
-    """Give an account another password."""
+    """Give an account another password; whoever signed in with the old one is signed out."""
+    hashed = hash_password(password)
     async with system_work(kernel) as work:
         account = await _account(work.session, login)
-        account.password_hash = hash_password(password)
+        account.password_hash = hashed
+        await work.session.execute(delete(SignInSession).where(SignInSession.account_id == account.id))
         work.audit("tenants.account.set_password", account)
+
+
+async def set_active(kernel: Kernel, login: str, *, active: bool) -> None:
+    """Close an account, or open it again; closing signs it out everywhere."""
+    async with system_work(kernel) as work:
+        account = await _account(work.session, login)
+        account.active = active
+        if not active:
+            await work.session.execute(delete(SignInSession).where(SignInSession.account_id == account.id))
+        work.audit(f"tenants.account.{'open' if active else 'close'}", account)
 
 
 async def _account(session: AsyncSession, login: str) -> Account:
@@ -134,39 +163,71 @@ async def grant(
     scope = await scope_at(kernel, code)
     async with system_work(kernel, scope=scope) as work:
         account = await _account(work.session, login)
-        area = await area_at(work.session, code)
-        await _check_role(kernel, work.session, role, area)
-        query = select(GrantRow).where(
-            GrantRow.account_id == account.id, GrantRow.node_id == area.id, GrantRow.role == role
-        )
-        row = (await work.session.scalars(query)).one_or_none()
+        await _check_role(kernel, work.session, role, scope)
+        row = await _grant_row(work.session, account, role, scope)
         if row is None:
-            row = GrantRow(account_id=account.id, node_id=area.id, role=role, reason=reason)
+            row = GrantRow(account_id=account.id, node_id=scope.node, role=role)
             work.session.add(row)
+        elif row.valid_until is not None and row.valid_until <= now():
+            row.valid_from = now()
         row.reason = reason
         row.valid_until = None if days is None else now() + timedelta(days=days)
         await work.flush()
         work.audit("tenants.grant.give", row, fields=("role",))
 
 
-async def _check_role(kernel: Kernel, session: AsyncSession, role: str, area: Area) -> None:
-    offered = [code for code, known in kernel.roles.roles.items() if area.level in _HELD_AT[known.level]]
-    tenant = await session.get(Tenant, area.id)
-    if tenant is not None and (limited := load_blueprint(tenant.blueprint, kernel.plugins).roles):
-        offered = [code for code in offered if code in limited]
+async def revoke_grant(kernel: Kernel, login: str, role: str, code: str) -> None:
+    """End a role of an account at a node at this moment.
+
+    :raises NotFound: it is not held there.
+    """
+    scope = await scope_at(kernel, code)
+    async with system_work(kernel, scope=scope) as work:
+        account = await _account(work.session, login)
+        row = await _grant_row(work.session, account, role, scope)
+        if row is None or (row.valid_until is not None and row.valid_until <= now()):
+            raise NotFound(what=f"grant {role}")
+        row.valid_until = now()
+        work.audit("tenants.grant.revoke", row, fields=("role",))
+
+
+async def _grant_row(session: AsyncSession, account: Account, role: str, scope: Scope) -> GrantRow | None:
+    query = select(GrantRow).where(
+        GrantRow.account_id == account.id, GrantRow.node_id == scope.node, GrantRow.role == role
+    )
+    found: GrantRow | None = (await session.scalars(query)).one_or_none()
+    return found
+
+
+async def _check_role(kernel: Kernel, session: AsyncSession, role: str, scope: Scope) -> None:
+    level = (await session.scalars(select(Area.level).where(Area.id == scope.node))).one()
+    offered = [code for code, known in kernel.roles.roles.items() if level in _HELD_AT[known.level]]
+    tenant = await session.get(Tenant, scope.node)
+    if tenant is not None and tenant.roles:
+        offered = [code for code in offered if code in tenant.roles]
     if role not in offered:
         raise RoleUnfit(path="role", role=role, roles=", ".join(sorted(offered)) or "-", problem="")
 
 
 async def create_token(
-    kernel: Kernel, code: str, *, label: str, role: str = "integrator", days: int = 365
+    kernel: Kernel,
+    code: str,
+    *,
+    label: str,
+    role: str = "integrator",
+    days: int = 365,
+    permissions: Collection[str] | None = None,
 ) -> str:
     """Make a token bound to a node; only its hash is kept.
 
+    :param permissions: what of the role's permissions the token is limited to; None for all of them.
     :raises RoleUnfit: no role is called so.
+    :raises PermissionUnknown: no permission is called so.
     """
     if role not in kernel.roles.roles:
         raise RoleUnfit(path="role", role=role, roles=", ".join(sorted(kernel.roles.roles)), problem="")
+    if unknown := sorted(set(permissions or ()) - set(kernel.roles.permissions)):
+        raise PermissionUnknown(path="permissions", unknown=", ".join(unknown), problem="")
     scope = await scope_at(kernel, code)
     token = new_token("gz_")
     async with system_work(kernel, scope=scope) as work:
@@ -175,11 +236,12 @@ async def create_token(
             token_hash=hash_token(token),
             node_id=scope.node,
             role=role,
+            permissions=None if permissions is None else sorted(permissions),
             expires_at=now() + timedelta(days=days),
         )
         work.session.add(row)
         await work.flush()
-        work.audit("tenants.token.create", row, fields=("role",))
+        work.audit("tenants.token.create", row, fields=("role", "permissions"))
     return token
 
 

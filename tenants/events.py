@@ -5,7 +5,7 @@ from typing import ClassVar
 from gongzhi.core.api import Event
 
 
-class CommunityOnboarded(Event):
+class CommunityOnboarded(Event, frozen=True):
     """A community came on board."""
 
     name: ClassVar[str] = "tenants.community_onboarded/1"
@@ -14,15 +14,16 @@ class CommunityOnboarded(Event):
     blueprint: str
 
 
-class CommunityStateChanged(Event):
+class CommunityStateChanged(Event, frozen=True):
     """A community was suspended, resumed or archived."""
 
     name: ClassVar[str] = "tenants.community_state_changed/1"
 
+    community_id: str
     state: str
 
 
-class PluginSwitched(Event):
+class PluginSwitched(Event, frozen=True):
     """A community switched a plugin on or off."""
 
     name: ClassVar[str] = "tenants.plugin_switched/1"
@@ -31,7 +32,7 @@ class PluginSwitched(Event):
     on: bool
 
 
-class GridDrawn(Event):
+class GridDrawn(Event, frozen=True):
     """A grid was drawn or redrawn."""
 
     name: ClassVar[str] = "tenants.grid_drawn/1"
@@ -39,7 +40,7 @@ class GridDrawn(Event):
     grid_id: str
 
 
-class ConsentWithdrawn(Event):
+class ConsentWithdrawn(Event, frozen=True):
     """A person withdrew a consent; whoever acted on it stops."""
 
     name: ClassVar[str] = "tenants.consent_withdrawn/1"

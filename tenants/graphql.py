@@ -2,15 +2,15 @@
 
 import base64
 import datetime as dt
+import json
 from decimal import Decimal
 from typing import Annotated, Any
 
 import strawberry
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import undefer
 
 from gongzhi.core.api import (
-    MUST,
+    Argument,
     Between,
     Equals,
     Info,
@@ -26,6 +26,7 @@ from gongzhi.core.api import (
     mask_phone,
     mutation,
     one,
+    reading_of,
     reads,
     root_field,
     step,
@@ -196,10 +197,12 @@ class Person(Node):
 
 
 @reads(models.Person, permission=policies.PERSON_UNMASK)
-class UnmaskedPerson(Node):
+class UnmaskedPerson:
     """A person with phone and identity number in full; every look is audited (人员，明文)."""
 
+    # No Node: node(id) would be a look that nobody audits.
     display_name: str = column("The name people use (姓名或称呼).")
+    person: Person | None = one("id", "The person, masked (人员，脱敏).")
     phone: str | None = step(lambda row, kernel: _opened(row, kernel, "phone"), "The phone (电话).")
     id_number: str | None = step(
         lambda row, kernel: _opened(row, kernel, "id_number"), "The identity number (身份证号)."
@@ -218,8 +221,6 @@ class PluginSwitch(Node):
 
 
 def _json(values: Any) -> str:
-    import json
-
     return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
 
@@ -266,13 +267,12 @@ class Job(Node):
 
 async def _job_report(info: Info, **told: Any) -> str | None:
     """The report of a job; asked for on its own because it may be large."""
-    job = await info.context.item(Job, told["id"], info)
+    job = await info.context.item(reading_of(Job), told["id"])
     if job is None:
         return None
-    work = await info.context.work()
-    query = select(JobRow).where(JobRow.id == job.id).options(undefer(JobRow.report))
-    row = (await work.session.scalars(query.execution_options(populate_existing=True))).one()
-    return None if row.report is None else base64.b64encode(row.report).decode("ascii")
+    async with info.context.session() as session:
+        report = (await session.scalars(select(JobRow.report).where(JobRow.id == job.id))).one()
+    return None if report is None else base64.b64encode(report).decode("ascii")
 
 
 @strawberry.type(description="A role that the caller holds in the scope (本人角色).")
@@ -311,18 +311,17 @@ async def _me(info: Info) -> Me:
 
 async def _here(info: Info) -> Any:
     """The scope's own area."""
-    await info.context.require(policies.AREA_READ)
-    work = await info.context.work()
-    query = select(models.Area).where(models.Area.id == info.context.scope.node)
-    async with info.context.turn:
-        return (await work.session.scalars(query)).one()
+    async with info.context.session() as session:
+        return await session.get(models.Area, info.context.scope.node)
 
 
 class TenantQuery:
     """What may be asked about communities."""
 
-    me = root_field(_me, {}, Me, "Who asks, and what they may do here (当前用户).", None)
-    here = root_field(_here, {}, Area, "The place the request works in (当前辖区).", policies.AREA_READ)
+    me = root_field(_me, {}, Me | None, "Who asks, and what they may do here (当前用户).", needs=None)
+    here = root_field(
+        _here, {}, Area | None, "The place the request works in (当前辖区).", needs=policies.AREA_READ
+    )
     area = item(Area, "An area by its id (辖区).")
     areas = listing(Area, "The areas of the scope (辖区列表).")
     community = item(Community, "A community by its id (社区).")
@@ -339,10 +338,10 @@ class TenantQuery:
     jobs = listing(Job, "The long jobs of the scope (批量任务列表).")
     job_report = root_field(
         _job_report,
-        {"id": (Annotated[strawberry.ID, strawberry.argument(description="The job's id (编号).")], MUST)},
+        {"id": Argument(strawberry.ID, "The job's id (编号).")},
         str | None,
         "A job's report: a CSV that opens in a spreadsheet, in base64 (任务报告).",
-        policies.JOB_READ,
+        needs=reading_of(Job),
     )
 
 

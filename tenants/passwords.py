@@ -32,8 +32,10 @@ def hash_password(password: str) -> str:
 
 def password_fits(kept: str | None, password: str) -> bool:
     """True when the password is the one the hash was made of; takes as long without a hash."""
+    if len(password) > LONGEST:
+        kept, password = None, password[:LONGEST]
     try:
-        _HASHER.verify(_NOBODY if kept is None else kept, password[:LONGEST])
+        _HASHER.verify(_NOBODY if kept is None else kept, password)
     except argon2.exceptions.VerificationError:
         return False
     return kept is not None

@@ -3,17 +3,16 @@
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, delete, post
 from litestar.datastructures import Cookie
-from litestar.params import JSONBody
 
-from gongzhi.core.api import Credentials, Kernel, Refusal
-from gongzhi.tenants.callers import find_caller
+from gongzhi.core.api import Invalid, Kernel, Refusal, TooMany
 from gongzhi.tenants.sign_in import SignedIn, SignIn, sign_in, sign_out
 
 SESSION_COOKIE, CSRF_COOKIE = "gongzhi_session", "gongzhi_csrf"
 
-_STATUS = {"RATE_LIMITED": 429, "SIGN_IN_REFUSED": 401, "NOT_SIGNED_IN": 401, "CSRF_MISSING": 403}
+_STATUS = {"RATE_LIMITED": 429, "SIGN_IN_REFUSED": 401, "CSRF_MISSING": 403}
 
 
 def routes(kernel: Kernel) -> Iterable[Any]:
@@ -21,12 +20,11 @@ def routes(kernel: Kernel) -> Iterable[Any]:
     secure = kernel.settings.mode == "production"
 
     @post("/session", status_code=201)
-    async def open_session(
-        data: JSONBody[SignIn], request: Request[Any, Any, Any]
-    ) -> Response[dict[str, Any]]:
+    async def open_session(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
         address = request.client.host if request.client else ""
         try:
-            opened = await sign_in(kernel, data, address=address)
+            told = _told(request.content_type[0], await request.body())
+            opened = await sign_in(kernel, told, address=address)
         except Refusal as refusal:
             return refused(refusal, request)
         return Response({"csrfToken": opened.csrf}, cookies=_cookies(opened, secure=secure))
@@ -36,18 +34,25 @@ def routes(kernel: Kernel) -> Iterable[Any]:
         token = request.cookies.get(SESSION_COOKIE)
         if token is not None:
             try:
-                await find_caller(
-                    kernel, Credentials(session=token, csrf=request.headers.get("x-csrf-token"))
-                )
+                await sign_out(kernel, token, request.headers.get("x-csrf-token"))
             except Refusal as refusal:
                 return refused(refusal, request)
-            await sign_out(kernel, token)
         response: Response[dict[str, Any]] = Response({})
         for name in (SESSION_COOKIE, CSRF_COOKIE):
             response.delete_cookie(name)
         return response
 
     return (open_session, close_session)
+
+
+def _told(content_type: str, body: bytes) -> SignIn:
+    """Who wants in. JSON only, for a foreign page may send a form or plain text here without asking."""
+    if content_type != "application/json":
+        raise Invalid(problem="send application/json / 请以 application/json 提交")
+    try:
+        return msgspec.json.decode(body, type=SignIn)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(problem=str(error)) from error
 
 
 def _cookies(opened: SignedIn, *, secure: bool) -> list[Cookie]:
@@ -64,4 +69,5 @@ def refused(refusal: Refusal, request: Request[Any, Any, Any]) -> Response[dict[
     """A refusal in the shape GraphQL's errors have."""
     english = request.headers.get("accept-language", "zh").lower().startswith("en")
     error = {"message": refusal.message("en" if english else "zh"), "extensions": {"code": refusal.code}}
-    return Response({"errors": [error]}, status_code=_STATUS.get(refusal.code, 400))
+    headers = {"Retry-After": str(refusal.facts["seconds"])} if isinstance(refusal, TooMany) else {}
+    return Response({"errors": [error]}, status_code=_STATUS.get(refusal.code, 400), headers=headers)

@@ -1,6 +1,9 @@
 """Signing in and out: argon2id, a cookie that scripts can't read, a CSRF token that they must send."""
 
-from dataclasses import dataclass
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,12 +11,30 @@ import msgspec
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gongzhi.core.api import Kernel, Refusal, TooMany, hash_token, new_token, now, system_work
+from gongzhi.core.api import (
+    Actor,
+    Kernel,
+    NotSignedIn,
+    Refusal,
+    TooMany,
+    hash_token,
+    new_id,
+    new_token,
+    now,
+    system_work,
+)
+from gongzhi.tenants.callers import session_behind
 from gongzhi.tenants.models import Account, SignInFailure, SignInSession
 from gongzhi.tenants.passwords import password_fits
 
+#: What a login looks like; anything else is nobody's.
+LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{2,39}")
+
 #: Failures are counted within this span.
 WINDOW = timedelta(minutes=15)
+
+#: An address fails for many accounts behind one gateway; it gets this many times an account's allowance.
+ADDRESS_TIMES = 10
 
 
 class SignInRefused(Refusal):
@@ -32,13 +53,17 @@ class SignIn(msgspec.Struct, kw_only=True):
     login: str
     password: str
 
+    def __repr__(self) -> str:
+        """The login alone."""
+        return f"SignIn(login={self.login!r})"
+
 
 @dataclass(frozen=True)
 class SignedIn:
     """The two tokens of a new session, told once."""
 
-    session: str
-    csrf: str
+    session: str = field(repr=False)
+    csrf: str = field(repr=False)
     hours: int
 
 
@@ -48,33 +73,64 @@ async def sign_in(kernel: Kernel, told: SignIn, *, address: str) -> SignedIn:
     :raises TooMany: this account or this address failed too often of late.
     :raises SignInRefused: account or password is wrong.
     """
-    # An address fails for many accounts behind one gateway; it gets ten times the account's allowance.
-    allowed = {hash_token(f"login:{told.login}"): 1, hash_token(f"address:{address}"): 10}
-    opened: SignedIn | None = None
+    most = kernel.settings.sign_in_attempts
+    limits = {
+        hash_token(f"login:{told.login}"): most,
+        hash_token(f"address:{address}"): most * ADDRESS_TIMES,
+    }
     async with system_work(kernel) as work:
-        for subject, times in allowed.items():
-            await _refuse_when_tired(work.session, subject, kernel.settings.sign_in_attempts * times)
-        account = (
-            await work.session.scalars(select(Account).where(Account.login == told.login))
-        ).one_or_none()
-        kept = account.password_hash if account is not None and account.active else None
-        if not password_fits(kept, told.password) or account is None:
-            work.session.add_all(SignInFailure(subject=subject) for subject in allowed)
+        attempts = await _attempt(work.session, limits)
+        account = await _account(work.session, told.login)
+    # Outside any transaction and off the event loop: a hash takes a while by design.
+    kept = account.password_hash if account is not None and account.active else None
+    fits = await asyncio.to_thread(password_fits, kept, told.password)
+    async with system_work(kernel) as work:
+        if account is not None:
+            work.actor = Actor(roles=kernel.roles, account_id=account.id)
+        if account is None or not fits:
             work.audit("tenants.session.open", account, outcome=SignInRefused.code)
         else:
+            await _forgive(work.session, attempts)
             opened = _open(work.session, account.id, kernel.settings.session_hours)
             work.audit("tenants.session.open", account)
-    if opened is None:
+    if account is None or not fits:
         raise SignInRefused
     return opened
 
 
-async def _refuse_when_tired(session: AsyncSession, subject: bytes, most: int) -> None:
+async def _attempt(session: AsyncSession, limits: Mapping[bytes, int]) -> dict[bytes, UUID]:
+    """Count an attempt as a failure until it has succeeded, so that many at once are no way round the limit.
+
+    :raises TooMany: the limit is reached.
+    """
     await session.execute(delete(SignInFailure).where(SignInFailure.at < now() - WINDOW))
-    query = select(func.count(), func.min(SignInFailure.at)).where(SignInFailure.subject == subject)
-    failures, first = (await session.execute(query)).one()
-    if failures >= most:
-        raise TooMany(seconds=max(1, int((first + WINDOW - now()).total_seconds())))
+    await session.execute(delete(SignInSession).where(SignInSession.expires_at < now()))
+    attempts = {}
+    for subject, most in limits.items():
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(subject.hex(), 0))))
+        query = select(func.count(), func.min(SignInFailure.at)).where(SignInFailure.subject == subject)
+        failures, first = (await session.execute(query)).one()
+        if failures >= most:
+            raise TooMany(seconds=max(1, int((first + WINDOW - now()).total_seconds())))
+        attempts[subject] = new_id()
+        session.add(SignInFailure(id=attempts[subject], subject=subject))
+    return attempts
+
+
+async def _account(session: AsyncSession, login: str) -> Account | None:
+    if not LOGIN.fullmatch(login):
+        return None
+    found: Account | None = (
+        await session.scalars(select(Account).where(Account.login == login))
+    ).one_or_none()
+    return found
+
+
+async def _forgive(session: AsyncSession, attempts: Mapping[bytes, UUID]) -> None:
+    """Who knows the password starts anew; the address is forgiven this one attempt only."""
+    login, _address = attempts
+    await session.execute(delete(SignInFailure).where(SignInFailure.subject == login))
+    await session.execute(delete(SignInFailure).where(SignInFailure.id.in_(attempts.values())))
 
 
 def _open(session: AsyncSession, account_id: UUID, hours: int) -> SignedIn:
@@ -90,8 +146,16 @@ def _open(session: AsyncSession, account_id: UUID, hours: int) -> SignedIn:
     return opened
 
 
-async def sign_out(kernel: Kernel, session_token: str) -> None:
-    """Close this session; harmless when it is closed already."""
+async def sign_out(kernel: Kernel, cookie: str, csrf: str | None) -> None:
+    """Close this session; harmless when it is closed already.
+
+    :raises CsrfMissing: the token that goes with the cookie is missing or another's.
+    """
     async with system_work(kernel) as work:
-        closing = delete(SignInSession).where(SignInSession.token_hash == hash_token(session_token))
-        await work.session.execute(closing)
+        try:
+            open_session = await session_behind(work.session, cookie, csrf)
+        except NotSignedIn:
+            return
+        work.actor = Actor(roles=kernel.roles, account_id=open_session.account_id)
+        await work.session.delete(open_session)
+        work.audit("tenants.session.close")

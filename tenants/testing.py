@@ -78,7 +78,10 @@ def actor_of(kernel: Kernel, role: str, scope: Scope) -> Actor:
 
 @pytest.fixture
 def make_county(kernel: Kernel, event_loop: asyncio.Runner) -> Callable[..., Place]:
-    """Make a county of the test's own: ``make_county(communities=2, plugins=("mediation",))``."""
+    """Make a county of the test's own: ``make_county(communities=2, plugins=("mediation",))``.
+
+    In a coroutine test: ``await make_place(kernel, …)``.
+    """
     return lambda **wanted: event_loop.run(make_place(kernel, **wanted))
 
 
@@ -122,7 +125,10 @@ def looking(kernel: Kernel, county: Place) -> Working:
 
 @pytest.fixture
 def token_for(kernel: Kernel, event_loop: asyncio.Runner) -> Callable[..., str]:
-    """A token of this role at this code: ``token_for("mediator", county.community)``."""
+    """A token of this role at this code: ``token_for("mediator", county.community)``.
+
+    In a coroutine test: ``await desk.create_token(kernel, …)``.
+    """
 
     def make(role: str, code: str) -> str:
         return event_loop.run(desk.create_token(kernel, code, label=f"test {role}", role=role))

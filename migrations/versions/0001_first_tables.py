@@ -32,6 +32,19 @@ def upgrade() -> None:
     )
     op.create_index('audit_scope_idx', 'audit', ['scope_id', 'id'], unique=False, schema='core')
     op.create_index('audit_unsealed_idx', 'audit', ['id'], unique=False, schema='core', postgresql_where=sa.text('position is null'))
+    op.create_table('audit_end',
+    sa.Column('scope_id', sa.Uuid(), nullable=False),
+    sa.Column('position', sa.BigInteger(), nullable=False),
+    sa.Column('hash', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('scope_id', name=op.f('audit_end_pk')),
+    schema='core'
+    )
+    op.create_table('sealing_key',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('since', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('sealing_key_pk')),
+    schema='core'
+    )
     op.create_table('idempotency',
     sa.Column('scope_id', sa.Uuid(), nullable=False),
     sa.Column('caller_id', sa.Uuid(), nullable=False),
@@ -185,7 +198,7 @@ def upgrade() -> None:
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('indicator', sa.Text(), nullable=False),
-    sa.Column('value', sa.Numeric(precision=18, scale=4), nullable=False),
+    sa.Column('value', sa.Numeric(), nullable=False),
     sa.Column('unit', sa.Text(), nullable=False),
     sa.Column('as_of', sa.Date(), nullable=False),
     sa.Column('source', sa.Text(), nullable=False),
@@ -207,6 +220,7 @@ def upgrade() -> None:
     sa.Column('node_id', sa.Uuid(), nullable=False),
     sa.Column('state', sa.Text(), nullable=False),
     sa.Column('blueprint', sa.Text(), nullable=False),
+    sa.Column('roles', postgresql.ARRAY(sa.Text()), nullable=False),
     sa.Column('since', sa.DateTime(timezone=True), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('node_id', name=op.f('tenant_pk')),
@@ -357,6 +371,8 @@ def downgrade() -> None:
     op.drop_table('inbox', schema='core')
     op.drop_index('idempotency_age_idx', table_name='idempotency', schema='core')
     op.drop_table('idempotency', schema='core')
+    op.drop_table('sealing_key', schema='core')
+    op.drop_table('audit_end', schema='core')
     op.drop_index('audit_unsealed_idx', table_name='audit', schema='core', postgresql_where=sa.text('position is null'))
     op.drop_index('audit_scope_idx', table_name='audit', schema='core')
     op.drop_table('audit', schema='core')

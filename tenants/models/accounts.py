@@ -1,7 +1,6 @@
 """Accounts, sessions, tokens and grants: the platform's own rows, reached through the system role only."""
 
 from datetime import datetime
-from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, Text
@@ -17,7 +16,7 @@ class Account(Base):
 
     __tablename__ = "account"
     __belongs__ = platform_rows()
-    __table_args__: ClassVar[Any] = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     login: Mapped[str] = mapped_column(unique=True)
@@ -32,7 +31,7 @@ class SignInSession(Base):
 
     __tablename__ = "session"
     __belongs__ = platform_rows()
-    __table_args__: ClassVar[Any] = (Index("session_expiry_idx", "expires_at"), {"schema": SCHEMA})
+    __table_args__ = (Index("session_expiry_idx", "expires_at"), {"schema": SCHEMA})
 
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     csrf_hash: Mapped[bytes] = mapped_column(LargeBinary)
@@ -46,7 +45,7 @@ class ApiToken(Base):
 
     __tablename__ = "api_token"
     __belongs__ = platform_rows(key="node_id", app=("select",), erase="delete")
-    __table_args__: ClassVar[Any] = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     label: Mapped[str]
@@ -65,7 +64,7 @@ class GrantRow(Base):
 
     __tablename__ = "grant"
     __belongs__ = platform_rows(key="node_id", app=("select",), erase="delete")
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         Index("grant_account_idx", "account_id", "node_id", "role", unique=True),
         {"schema": SCHEMA},
     )
@@ -85,7 +84,7 @@ class SignInFailure(Base):
 
     __tablename__ = "sign_in_failure"
     __belongs__ = platform_rows()
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         Index("sign_in_failure_subject_idx", "subject", "at"),
         {"schema": SCHEMA},
     )

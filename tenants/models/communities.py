@@ -4,10 +4,11 @@ import datetime as dt
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Date, ForeignKeyConstraint, Index, Integer, Numeric, UniqueConstraint
+from sqlalchemy import Boolean, Date, ForeignKeyConstraint, Index, Integer, Numeric, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, synonym
 
 from gongzhi.core.api import (
@@ -37,11 +38,13 @@ class Tenant(NodeScoped, Versioned, Base):
 
     __tablename__ = "tenant"
     __belongs__ = node_rows(app=("select", "update"), erase="keep")
-    __table_args__: ClassVar[Any] = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     id: Mapped[UUID] = synonym("node_id")
     state: Mapped[TenantState] = mapped_column(CodeEnum(TenantState))
     blueprint: Mapped[str]
+    #: The roles that may be given here, as the blueprint had them; empty for all.
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     since: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -49,13 +52,13 @@ class ProfileFigure(UpwardRow, Base):
     """One figure of the community's profile (社区概况), with its day and source; older ones stay."""
 
     __tablename__ = "profile_figure"
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         UniqueConstraint("tenant_id", "indicator", "as_of"),
         {"schema": SCHEMA},
     )
 
     indicator: Mapped[str]
-    value: Mapped[Decimal] = mapped_column(Numeric(18, 4))
+    value: Mapped[Decimal] = mapped_column(Numeric())
     unit: Mapped[str]
     as_of: Mapped[dt.date] = mapped_column(Date)
     source: Mapped[str]
@@ -75,7 +78,7 @@ class Grid(UpwardRow, Versioned, Base):
     """A grid (网格) of a community. Its code is the community's twelve digits and three of its own."""
 
     __tablename__ = "grid"
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         UniqueConstraint("tenant_id", "code"),
         {"schema": SCHEMA},
     )
@@ -90,7 +93,7 @@ class GridVersion(UpwardRow, Base):
     """What a grid was from one day to another: its households and its bounds in words."""
 
     __tablename__ = "grid_version"
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         UniqueConstraint("tenant_id", "grid_id", "valid_from"),
         ForeignKeyConstraint(["tenant_id", "grid_id"], [f"{SCHEMA}.grid.tenant_id", f"{SCHEMA}.grid.id"]),
         {"schema": SCHEMA},
@@ -107,7 +110,7 @@ class Household(TenantRow, Versioned, Base):
     """A household (户) in the register: a place and a number of people, no names."""
 
     __tablename__ = "household"
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         UniqueConstraint("tenant_id", "number"),
         Index("household_grid_idx", "tenant_id", "grid_id", "id"),
         ForeignKeyConstraint(["tenant_id", "grid_id"], [f"{SCHEMA}.grid.tenant_id", f"{SCHEMA}.grid.id"]),
@@ -124,7 +127,7 @@ class PluginSwitch(TenantRow, Versioned, Base):
     """Whether a community has a plugin switched on, and its settings there."""
 
     __tablename__ = "plugin_switch"
-    __table_args__: ClassVar[Any] = (UniqueConstraint("tenant_id", "plugin"), {"schema": SCHEMA})
+    __table_args__ = (UniqueConstraint("tenant_id", "plugin"), {"schema": SCHEMA})
 
     plugin: Mapped[str]
     on: Mapped[bool] = mapped_column("switched_on", Boolean)

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import Boolean, ForeignKeyConstraint, Index, LargeBinary, Text
@@ -17,7 +16,7 @@ class Person(TenantRow, Versioned, Base):
     """A person somebody in the community works with. No origin, belief, health, record or standing."""
 
     __tablename__ = "person"
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         Index("person_phone_idx", "tenant_id", "phone_index"),
         Index("person_id_number_idx", "tenant_id", "id_number_index"),
         Index("person_sort_idx", "tenant_id", "sort_key", "id"),
@@ -53,7 +52,7 @@ class Consent(TenantRow, Versioned, Base):
     """A consent as it was given, and when it was withdrawn; withdrawing keeps past effects (同法第十五条)."""
 
     __tablename__ = "consent"
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         Index("consent_person_idx", "tenant_id", "person_id", "id"),
         ForeignKeyConstraint(
             ["tenant_id", "person_id"], [f"{SCHEMA}.person.tenant_id", f"{SCHEMA}.person.id"]

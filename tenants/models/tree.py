@@ -3,7 +3,6 @@
 import datetime as dt
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import Date, ForeignKey, Index, Sequence, Text, UniqueConstraint, text
@@ -52,7 +51,7 @@ class Division(Base):
 
     __tablename__ = "division"
     __belongs__ = shared_rows()
-    __table_args__: ClassVar[Any] = (UniqueConstraint("code", "valid_from"), {"schema": SCHEMA})
+    __table_args__ = (UniqueConstraint("code", "valid_from"), {"schema": SCHEMA})
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     code: Mapped[str]
@@ -70,7 +69,7 @@ class DivisionSuccessor(Base):
 
     __tablename__ = "division_successor"
     __belongs__ = shared_rows()
-    __table_args__: ClassVar[Any] = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     division_id: Mapped[UUID] = mapped_column(ForeignKey(f"{SCHEMA}.division.id"), primary_key=True)
     successor_id: Mapped[UUID] = mapped_column(ForeignKey(f"{SCHEMA}.division.id"), primary_key=True)
@@ -81,7 +80,7 @@ class Area(Base):
 
     __tablename__ = "area"
     __belongs__ = shared_rows(tree=True)
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         UniqueConstraint("path"),
         Index("area_code_key", "code", unique=True, postgresql_where=text("code is not null")),
         Index("area_parent_idx", "parent_id", "id"),
@@ -105,7 +104,7 @@ class AreaCode(Base):
 
     __tablename__ = "area_code"
     __belongs__ = shared_rows()
-    __table_args__: ClassVar[Any] = (Index("area_code_code_idx", "code"), {"schema": SCHEMA})
+    __table_args__ = (Index("area_code_code_idx", "code"), {"schema": SCHEMA})
 
     area_id: Mapped[UUID] = mapped_column(ForeignKey(f"{SCHEMA}.area.id"), primary_key=True)
     code: Mapped[str] = mapped_column(primary_key=True)

@@ -1,14 +1,19 @@
 """What a survey would change on the platform: what to create, what to rename, what stays."""
 
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Text, any_, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from gongzhi.core.api import Range, Refusal
 from gongzhi.tenants.models import Area
+from gongzhi.tenants.models import Division as DivisionRow
 from gongzhi.tenants.onboarding.complaints import Complaint, complaint
 from gongzhi.tenants.onboarding.rows import Division, Survey
 
@@ -29,14 +34,25 @@ class CountyRefused(Refusal):
     en = "The row of the county {county} itself is missing or wrong, so nothing below it can come on board; mend it first"
 
 
+class FileOutdated(Refusal):
+    """The file would rename what the platform knows from later on."""
+
+    code = "ONBOARDING_OUTDATED"
+    zh = "平台上{code}的现名自{since}起有效，晚于本次的生效日期{as_of}；请确认文件是否过时，或用 --as-of 指定更晚的日期"
+    en = "The platform knows the present name of {code} from {since} on, later than {as_of}; check whether the file is outdated, or give a later day with --as-of"
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An area the platform has already."""
+    """An area the platform has already.
+
+    :param parent: the code of what it lies under at present, or its name where that has no code.
+    """
 
     id: UUID
     path: str
     name: str
-    parent_id: UUID | None
+    parent: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +75,7 @@ class Plan:
 
     @property
     def errors(self) -> int:
-        """How many rows stay out."""
+        """How many reasons there are for rows to stay out."""
         return sum(found.severity == "error" for found in self.complaints)
 
     @property
@@ -78,76 +94,87 @@ class Plan:
 
 async def known_areas(session: AsyncSession, codes: Iterable[str]) -> dict[str, Known]:
     """The areas of the platform that have these codes."""
-    query = select(Area.code, Area.id, Area.path, Area.name, Area.parent_id).where(Area.code.in_(list(codes)))
-    return {
-        str(code): Known(area_id, path, name, parent)
-        for code, area_id, path, name, parent in await session.execute(query)
-    }
+    above = aliased(Area)
+    # One array, for a statement takes 32,767 parameters and a file may have more rows.
+    wanted = any_(literal(list(codes), ARRAY(Text)))
+    query = (
+        select(Area.code, Area.id, Area.path, Area.name, func.coalesce(above.code, above.name))
+        .outerjoin(above, above.id == Area.parent_id)
+        .where(Area.code == wanted)
+    )
+    rows = await session.execute(query)
+    return {str(code): Known(id_, path, name, parent) for code, id_, path, name, parent in rows}
 
 
-async def make_plan(session: AsyncSession, survey: Survey, county_code: str) -> Plan:
+async def make_plan(session: AsyncSession, survey: Survey, county_code: str, as_of: dt.date) -> Plan:
     """Hold the survey against the platform.
 
     :raises CountyRefused: the county's own row is missing or refused.
+    :raises FileOutdated: it renames what the platform knows from a later day on.
     """
     if survey.county is None:
         raise CountyRefused(county=county_code)
     divisions = [survey.county, *survey.streets, *survey.communities]
     known = await known_areas(session, (division.code for division in divisions))
-    moved = _moved(divisions, known)
-    complaints = [*survey.complaints, *moved.values()]
-    if (lacking := await _lacking(session, known.get(survey.county.code), divisions)) is not None:
-        complaints.append(lacking)
+    refused = _refused(divisions, known)
+    taken = [division for division in divisions if division.code not in refused]
+    rename = {d.code for d in taken if d.code in known and known[d.code].name != d.name}
+    await _check_dates(session, rename, as_of)
     return Plan(
         county=survey.county,
         ancestors=survey.ancestors,
         streets=survey.streets,
         communities=survey.communities,
         known=known,
-        create={division.code for division in divisions if division.code not in known},
-        rename={
-            division.code
-            for division in divisions
-            if division.code in known
-            and known[division.code].name != division.name
-            and division.code not in moved
-        },
-        refused=set(moved),
-        complaints=complaints,
+        create={division.code for division in taken if division.code not in known},
+        rename=rename,
+        refused=set(refused),
+        complaints=[
+            *survey.complaints,
+            *refused.values(),
+            *await _lacking(session, known.get(survey.county.code), divisions),
+        ],
     )
 
 
-def _moved(divisions: list[Division], known: dict[str, Known]) -> dict[str, Complaint]:
-    """Codes whose area lies elsewhere in the tree than the file says, with what to say about it."""
-    by_id = {area.id: (code, area) for code, area in known.items()}
-    found = {}
+def _refused(divisions: list[Division], known: dict[str, Known]) -> dict[str, Complaint]:
+    """Codes that stay out: they lie elsewhere on the platform, or their parent does; with what to say about it.
+
+    An area lies under its parent at whatever depth, for there may be an uncoded one between (管区).
+    """
+    found: dict[str, Complaint] = {}
+    lines = {division.code: division.line for division in divisions}
     for division in divisions:
-        area = known.get(division.code)
-        if area is None or area.parent_id is None:
+        code, parent_code = division.code, division.parent_code or ""
+        area, parent = known.get(code), known.get(parent_code)
+        told: dict[str, Any] = {"line": division.line, "column": "parent_code", "value": parent_code}
+        if parent_code in found:
+            others = lines[parent_code]
+            found[code] = complaint("ROW_PARENT_REFUSED", parent=parent_code, others=others, **told)
+        elif area is None or division.level == "county":
             continue
-        parent = known.get(division.parent_code or "")
-        if parent is None or parent.id != area.parent_id:
-            present = by_id[area.parent_id][0] if area.parent_id in by_id else str(area.parent_id)
-            found[division.code] = complaint(
-                "ROW_PARENT_CHANGED",
-                line=division.line,
-                column="parent_code",
-                value=division.parent_code or "",
-                present=present,
-            )
+        elif parent is None or not area.path.startswith(parent.path):
+            found[code] = complaint("ROW_PARENT_CHANGED", present=area.parent, **told)
     return found
 
 
-async def _lacking(
-    session: AsyncSession, county: Known | None, divisions: list[Division]
-) -> Complaint | None:
+async def _check_dates(session: AsyncSession, codes: Iterable[str], as_of: dt.date) -> None:
+    query = select(DivisionRow.code, DivisionRow.valid_from).where(
+        DivisionRow.code == any_(literal(list(codes), ARRAY(Text))), DivisionRow.valid_from > as_of
+    )
+    later = (await session.execute(query.order_by(DivisionRow.code).limit(1))).one_or_none()
+    if later is not None:
+        raise FileOutdated(code=later.code, since=later.valid_from, as_of=as_of)
+
+
+async def _lacking(session: AsyncSession, county: Known | None, divisions: list[Division]) -> list[Complaint]:
     """A note about areas of the county that the file does not have."""
     if county is None:
-        return None
+        return []
     beneath = Range(county.id, county.path)
     query = select(Area.code).where(Area.path >= beneath.lo, Area.path < beneath.hi, Area.code.is_not(None))
     present = set((await session.scalars(query)).all())
     lacking = sorted(str(code) for code in present - {division.code for division in divisions})
     if not lacking:
-        return None
-    return complaint("FILE_LACKS_KNOWN", line=None, value=lacking[0], count=len(lacking))
+        return []
+    return [complaint("FILE_LACKS_KNOWN", line=None, value=lacking[0], count=len(lacking))]

@@ -5,11 +5,13 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from sqlalchemy import select
-
 from gongzhi.core.api import Input, Invalid, Service, WrongState, ref, told, use_case
 from gongzhi.tenants import events, policies
 from gongzhi.tenants.models import ProfileFigure, Tenant, TenantState
+from gongzhi.tenants.service.taken import add_unless_taken
+
+#: No figure of a community comes near it.
+LARGEST = 10**14
 
 
 class FigureKnown(Invalid):
@@ -20,7 +22,7 @@ class FigureKnown(Invalid):
     en = "The profile has {indicator!r} of this day already; record a correction under its own day"
 
 
-class RecordFigure(Input):
+class RecordFigure(Input, frozen=True):
     """A figure of the community's profile (社区概况指标)."""
 
     indicator: Annotated[
@@ -32,8 +34,8 @@ class RecordFigure(Input):
     source: Annotated[str, told("Where it comes from (来源).", min_length=2, max_length=200)]
 
 
-class ChangeState(Input):
-    """A community whose life on the platform takes a turn."""
+class ChangeState(Input, frozen=True):
+    """A community whose life on the platform takes a turn (暂停或恢复)."""
 
     community_id: Annotated[UUID, ref("Community", "Which community (社区).")]
     version: Annotated[int, told("The version that was read (版本号).")]
@@ -57,7 +59,7 @@ class Communities(Service):
         if tenant.state is not since:
             raise WrongState(state=tenant.state.value, step=step, allowed=since.value)
         tenant.state = to
-        self.work.publish(events.CommunityStateChanged(state=to.value))
+        self.work.publish(events.CommunityStateChanged(community_id=str(tenant.id), state=to.value))
         return tenant
 
 
@@ -67,11 +69,8 @@ class Profiles(Service):
     @use_case(policies.PROFILE_RECORD)
     async def record_figure(self, figure: RecordFigure) -> ProfileFigure:
         """Record a dated figure of the community's profile; older ones stay (登记概况指标)."""
-        query = select(ProfileFigure).where(
-            ProfileFigure.indicator == figure.indicator, ProfileFigure.as_of == figure.as_of
-        )
-        if (await self.session.scalars(query)).one_or_none() is not None:
-            raise FigureKnown(path="indicator", indicator=figure.indicator, problem="")
+        if not figure.value.is_finite() or abs(figure.value) >= LARGEST:
+            raise Invalid(path="value", problem=f"a number below {LARGEST} / 须为小于{LARGEST}的数")
         row = ProfileFigure(
             indicator=figure.indicator,
             value=figure.value,
@@ -80,5 +79,6 @@ class Profiles(Service):
             source=figure.source,
             recorded_by=self.work.actor.account_id,
         )
-        self.session.add(row)
+        known = FigureKnown(path="indicator", indicator=figure.indicator, problem="")
+        await add_unless_taken(self.work, row, known)
         return row

@@ -5,10 +5,12 @@ from typing import Annotated
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm.attributes import flag_modified
 
 from gongzhi.core.api import Input, Invalid, Service, ref, today, told, use_case
 from gongzhi.tenants import events, policies
 from gongzhi.tenants.models import Area, Grid, GridKind, GridVersion, Household
+from gongzhi.tenants.service.taken import add_unless_taken
 
 #: The three digits a grid adds to its community's twelve: 001-899 basic, 901-999 dedicated.
 RANGES = {GridKind.BASIC: range(1, 900), GridKind.DEDICATED: range(901, 1000)}
@@ -38,7 +40,7 @@ class HouseholdNumberTaken(Invalid):
     en = "The register has a household numbered {number}; check it"
 
 
-class DrawGrid(Input):
+class DrawGrid(Input, frozen=True):
     """A new grid of the community (网格)."""
 
     number: Annotated[int, told("The grid's own three digits (网格序号).", ge=1, le=999)]
@@ -50,8 +52,8 @@ class DrawGrid(Input):
     bounds: Annotated[str, told("Its bounds in words (四至).", max_length=400)] | None = None
 
 
-class RedrawGrid(Input):
-    """A grid as it is from a day on."""
+class RedrawGrid(Input, frozen=True):
+    """A grid as it is from today on; what is left out stays as it was."""
 
     grid_id: Annotated[UUID, ref("Grid", "Which grid (网格).")]
     version: Annotated[int, told("The version that was read (版本号).")]
@@ -64,7 +66,7 @@ class RedrawGrid(Input):
     bounds: Annotated[str, told("Its bounds in words (四至).", max_length=400)] | None = None
 
 
-class RegisterHousehold(Input):
+class RegisterHousehold(Input, frozen=True):
     """A household as a place and a number of people; no names (户)."""
 
     number: Annotated[str, told("Its number in the register (户号).", min_length=1, max_length=30)]
@@ -85,12 +87,9 @@ class Grids(Service):
                 path="number", kind=drawn.kind.value, first=numbers[0], last=numbers[-1], problem=""
             )
         area = (await self.session.scalars(select(Area).where(Area.id == self.work.tenant))).one()
-        code = f"{area.code}{drawn.number:03}"
-        if (await self.session.scalars(select(Grid).where(Grid.code == code))).one_or_none() is not None:
-            raise GridNumberTaken(path="number", number=drawn.number, problem="")
-        grid = Grid(code=code, name=drawn.name, kind=drawn.kind)
-        self.session.add(grid)
-        await self.work.flush()
+        grid = Grid(code=f"{area.code}{drawn.number:03}", name=drawn.name, kind=drawn.kind)
+        taken = GridNumberTaken(path="number", number=drawn.number, problem="")
+        await add_unless_taken(self.work, grid, taken)
         self._version(grid, drawn.households, drawn.bounds)
         return grid
 
@@ -99,14 +98,18 @@ class Grids(Service):
         """Change a grid from today on; what it was stays on record (调整网格)."""
         grid = await self.work.load(Grid, redrawn.grid_id, version=redrawn.version)
         grid.name = redrawn.name or grid.name
+        # The grid's own version goes up even where only the households or bounds change.
+        flag_modified(grid, "name")
         query = select(GridVersion).where(GridVersion.grid_id == grid.id, GridVersion.valid_to.is_(None))
         current = (await self.session.scalars(query)).one()
+        households = current.households if redrawn.households is None else redrawn.households
+        bounds = current.bounds if redrawn.bounds is None else redrawn.bounds
         if current.valid_from == today():
-            current.households, current.bounds = redrawn.households, redrawn.bounds
+            current.households, current.bounds = households, bounds
+            self.work.publish(events.GridDrawn(grid_id=str(grid.id)))
         else:
             current.valid_to = today()
-            await self.work.flush()
-            self._version(grid, redrawn.households, redrawn.bounds)
+            self._version(grid, households, bounds)
         return grid
 
     def _version(self, grid: Grid, households: int | None, bounds: str | None) -> None:
@@ -122,11 +125,9 @@ class Households(Service):
     async def register(self, household: RegisterHousehold) -> Household:
         """Enter a household in the register (登记户)."""
         grid = await self.work.load(Grid, household.grid_id)
-        known = select(Household).where(Household.number == household.number)
-        if (await self.session.scalars(known)).one_or_none() is not None:
-            raise HouseholdNumberTaken(path="number", number=household.number, problem="")
         row = Household(
             number=household.number, grid_id=grid.id, place=household.place, people=household.people
         )
-        self.session.add(row)
+        taken = HouseholdNumberTaken(path="number", number=household.number, problem="")
+        await add_unless_taken(self.work, row, taken)
         return row

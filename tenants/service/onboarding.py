@@ -1,14 +1,15 @@
 """Starting an onboarding from GraphQL, and doing it in the worker."""
 
+import asyncio
 import base64
-import binascii
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from sqlalchemy import select
 
 from gongzhi.core.api import (
+    Actor,
     Forbidden,
     Input,
     Invalid,
@@ -27,16 +28,17 @@ from gongzhi.core.api import (
 from gongzhi.tenants import policies
 from gongzhi.tenants.blueprints import load_blueprint
 from gongzhi.tenants.models import Area
+from gongzhi.tenants.onboarding.chunk import Onboarding, OnError
 from gongzhi.tenants.onboarding.complaints import report_csv
-from gongzhi.tenants.onboarding.provision import Onboarding, onboard, preview
+from gongzhi.tenants.onboarding.provision import Outcome, onboard, preview
 from gongzhi.tenants.onboarding.rows import survey
 from gongzhi.tenants.onboarding.sheet import read_sheet_bytes
 
 TASK = "tenants.onboard"
 
 
-class StartOnboarding(Input):
-    """A file of divisions, and what to do with it."""
+class StartOnboarding(Input, frozen=True):
+    """A file of divisions, and what to do with it (批量开通)."""
 
     file_name: Annotated[str, told("The file's name, for the report (文件名).", min_length=1, max_length=200)]
     content_base64: Annotated[str, told("The file, CSV or XLSX, in base64 (文件内容).", min_length=4)]
@@ -64,7 +66,7 @@ class Onboardings(Service):
             raise Forbidden(permission=f"{policies.ONBOARD} (county)")
         try:
             content = base64.b64decode(started.content_base64, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise Invalid(path="contentBase64", problem="not base64 / 不是 base64 编码") from error
         load_blueprint(started.blueprint, self.work.kernel.plugins)
         options = {
@@ -79,24 +81,31 @@ class Onboardings(Service):
 
 
 async def run_onboarding(kernel: Kernel, *, job_id: str) -> None:
-    """Do what was started; a refusal ends the job with its code and report."""
+    """Do what was started; a refusal ends the job with its code and, once the file was read, its report."""
     job = await take_job(kernel, UUID(job_id))
     if job is None:
         return
+    report: bytes | None = None
     try:
-        await _run(kernel, job)
+        # Reading a large workbook takes seconds, in which the worker's other deliveries go on.
+        asked = await asyncio.to_thread(_asked, kernel, job)
+        report = report_csv(asked.survey.complaints)
+        outcome = await preview(kernel, asked)
+        report = report_csv(outcome.complaints)
+        if not job.options["dry_run"]:
+            outcome = await _carry_out(kernel, job, asked)
     except Refusal as refusal:
-        await end_job(
-            kernel, job.id, failure=f"{refusal.code}: {refusal.message('zh')} / {refusal.message('en')}"
-        )
+        failure = f"{refusal.code}: {refusal.message('zh')} / {refusal.message('en')}"
+        await end_job(kernel, job.id, failure=failure, report=report)
+    else:
+        await end_job(kernel, job.id, result=outcome.counts(), report=report)
 
 
-async def _run(kernel: Kernel, job: Job) -> None:
+def _asked(kernel: Kernel, job: Job) -> Onboarding:
     options = job.options
-    sheet = read_sheet_bytes(options["file_name"], job.input or b"")
-    on_error: Literal["skip", "stop"] = options["on_error"]
-    asked = Onboarding(
-        survey=survey(sheet, county=options["county"]),
+    on_error: OnError = options["on_error"]
+    return Onboarding(
+        survey=survey(read_sheet_bytes(options["file_name"], job.input or b""), county=options["county"]),
         county=options["county"],
         blueprint_name=options["blueprint"],
         blueprint=load_blueprint(options["blueprint"], kernel.plugins),
@@ -104,19 +113,12 @@ async def _run(kernel: Kernel, job: Job) -> None:
         source=options["file_name"],
         as_of=dt.date.fromisoformat(options["as_of"]),
     )
-    foreseen = await preview(kernel, asked)
-    report = report_csv(foreseen.complaints)
-    if options["dry_run"]:
-        await end_job(kernel, job.id, result=foreseen.counts(), report=report)
-        return
 
+
+async def _carry_out(kernel: Kernel, job: Job, asked: Onboarding) -> Outcome:
     async def progress(done: int, total: int) -> None:
         await tell_progress(kernel, job.id, done=done, total=total)
 
-    try:
-        outcome = await onboard(kernel, asked, progress=progress)
-    except Refusal as refusal:
-        failure = f"{refusal.code}: {refusal.message('zh')} / {refusal.message('en')}"
-        await end_job(kernel, job.id, failure=failure, report=report)
-        return
-    await end_job(kernel, job.id, result=outcome.counts(), report=report)
+    # The records name whoever started it; what it may do, it was asked when it was started.
+    who = Actor(roles=kernel.roles, account_id=job.account_id, robot="onboarding")
+    return await onboard(kernel, asked, actor=who, progress=progress)

@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from gongzhi.core.api import (
+    SHANGHAI,
     Input,
     Invalid,
     Service,
@@ -14,6 +15,7 @@ from gongzhi.core.api import (
     check_id_number,
     check_phone,
     ref,
+    today,
     told,
     use_case,
 )
@@ -41,10 +43,10 @@ class AskedTooSoon(Invalid):
     en = "The person withdrew this consent and is not asked again before {until}"
 
 
-class RegisterPerson(Input):
+class RegisterPerson(Input, frozen=True):
     """A person the community works with; leave out whatever the work does not need (人员)."""
 
-    display_name: Annotated[str, told("The name people use (姓名或称呼).", min_length=1, max_length=60)]
+    display_name: Annotated[str, told("The name people use (姓名或称呼).", pattern=r"\S", max_length=60)]
     phone: Annotated[str, told("A phone number; sealed at once (电话).", max_length=30)] | None = None
     id_number: (
         Annotated[str, told("An identity number; sealed at once (身份证号).", max_length=30)] | None
@@ -62,7 +64,7 @@ class RegisterPerson(Input):
     guardian_id: Annotated[UUID, ref("Person", "Who is responsible for a child (监护人).")] | None = None
 
 
-class GiveConsent(Input):
+class GiveConsent(Input, frozen=True):
     """A consent, as it was given (同意)."""
 
     person_id: Annotated[UUID, ref("Person", "Who consents (人员).")]
@@ -77,15 +79,15 @@ class GiveConsent(Input):
     separate: Annotated[bool, told("It was asked for on its own (单独同意).")] = False
 
 
-class WithdrawConsent(Input):
+class WithdrawConsent(Input, frozen=True):
     """A consent that a person takes back (撤回同意)."""
 
     consent_id: Annotated[UUID, ref("Consent", "Which consent (同意记录).")]
     version: Annotated[int, told("The version that was read (版本号).")]
 
 
-class Unmask(Input):
-    """A person whose phone and identity number somebody has to see, and why."""
+class Unmask(Input, frozen=True):
+    """A person whose phone and identity number somebody has to see, and why (查看敏感信息)."""
 
     person_id: Annotated[UUID, ref("Person", "Who (人员).")]
     reason: Annotated[
@@ -102,7 +104,9 @@ class Persons(Service):
         if person.birth_band == "0-13" and person.guardian_id is None:
             raise GuardianMissing(path="guardianId", problem="")
         if person.guardian_id is not None:
-            await self.work.load(Person, person.guardian_id)
+            guardian = await self.work.load(Person, person.guardian_id)
+            if guardian.birth_band == "0-13":
+                raise GuardianMissing(path="guardianId", problem="")
         row = Person(
             display_name=person.display_name.strip(),
             sort_key=sort_key(person.display_name.strip()),
@@ -138,15 +142,14 @@ class Consents(Service):
     async def give(self, given: GiveConsent) -> Consent:
         """Record a consent as it was given (登记同意)."""
         person = await self.work.load(Person, given.person_id)
-        lately = select(Consent.withdrawn_at).where(
-            Consent.person_id == person.id,
-            Consent.purpose == given.purpose,
-            Consent.withdrawn_at > self.work.at - ASK_AGAIN_AFTER,
+        latest = select(func.max(Consent.withdrawn_at)).where(
+            Consent.person_id == person.id, Consent.purpose == given.purpose
         )
-        withdrawn = (await self.session.scalars(lately.order_by(Consent.withdrawn_at.desc()))).first()
+        withdrawn = (await self.session.scalars(latest)).one()
         if withdrawn is not None:
-            until = (withdrawn + ASK_AGAIN_AFTER).date().isoformat()
-            raise AskedTooSoon(path="purpose", until=until, problem="")
+            until = withdrawn.astimezone(SHANGHAI).date() + ASK_AGAIN_AFTER
+            if today() < until:
+                raise AskedTooSoon(path="purpose", until=until.isoformat(), problem="")
         row = Consent(
             person_id=person.id,
             purpose=given.purpose,

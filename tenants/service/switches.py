@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 import msgspec
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 
-from gongzhi.core.api import Input, Invalid, PluginCard, Service, told, use_case
+from gongzhi.core.api import Input, Invalid, Kernel, PluginCard, Service, told, use_case
 from gongzhi.tenants import events, policies
 from gongzhi.tenants.models import PluginSwitch
 
@@ -42,16 +43,16 @@ class SettingUnfit(Invalid):
     en = "A setting of the plugin does not fit: {problem}"
 
 
-class SwitchPlugin(Input):
-    """Which plugin to switch."""
+class SwitchPlugin(Input, frozen=True):
+    """Which plugin to switch (启用或停用模块)."""
 
     plugin: Annotated[
         str, told("The plugin's name, such as mediation (模块名).", min_length=1, max_length=60)
     ]
 
 
-class ConfigurePlugin(Input):
-    """New settings of a plugin in this community."""
+class ConfigurePlugin(Input, frozen=True):
+    """New settings of a plugin in this community (模块设置)."""
 
     plugin: Annotated[str, told("The plugin's name (模块名).", min_length=1, max_length=60)]
     settings: Annotated[
@@ -112,12 +113,12 @@ class Plugins(Service):
         return {name for name in (await self.session.scalars(query)).all() if name in installed}
 
     async def _row(self, plugin: str) -> PluginSwitch:
+        """The switch of this plugin, locked; made first where there is none, even by two at once."""
+        make = insert(PluginSwitch).values(tenant_id=self.work.tenant, plugin=plugin, on=False, settings={})
+        await self.session.execute(make.on_conflict_do_nothing())
         query = select(PluginSwitch).where(PluginSwitch.plugin == plugin).with_for_update()
-        row: PluginSwitch | None = (await self.session.scalars(query)).one_or_none()
-        if row is None:
-            row = PluginSwitch(plugin=plugin, on=False, settings={})
-            self.session.add(row)
-        return row
+        found: PluginSwitch = (await self.session.scalars(query)).one()
+        return found
 
     async def _turn(self, plugin: str, *, on: bool) -> PluginSwitch:
         row = await self._row(plugin)
@@ -128,7 +129,7 @@ class Plugins(Service):
         return row
 
 
-def settings_type(kernel: Any, plugin: str) -> type[Any] | None:
+def settings_type(kernel: Kernel, plugin: str) -> type[Any] | None:
     """The Struct of this plugin's settings, or None where it has none."""
     found = [kind for name, kind in kernel.plugins.ask_each("register_settings") if name == plugin]
     return found[0] if found else None
@@ -143,5 +144,5 @@ def checked_settings(kind: type[Any] | None, text: str) -> dict[str, Any]:
         raise SettingUnfit(path="settings", problem="this plugin has no settings / 该模块没有设置项")
     try:
         return dict(msgspec.to_builtins(msgspec.json.decode(text, type=kind)))
-    except (msgspec.DecodeError, TypeError) as error:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise SettingUnfit(path="settings", problem=str(error)) from error

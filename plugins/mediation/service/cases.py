@@ -9,7 +9,7 @@ from gongzhi.plugins.mediation.states import next_state
 
 
 class TakeStep(Input):
-    """A step with a case that was read before."""
+    """A step with a case that was read before (案件步骤)."""
 
     case_id: Annotated[UUID, ref("MediationCase", "Which case (案件).")]
     version: Annotated[int, told("The version that was read (版本号).")]

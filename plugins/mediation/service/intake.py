@@ -62,7 +62,7 @@ class OpenCase(Input, kw_only=True):
 
 
 class AcceptCase(TakeStep, kw_only=True):
-    """A case that the committee takes on."""
+    """A case that the committee takes on (受理)."""
 
     in_other_hands: Annotated[
         bool, told("A court, the police or another organ has the matter (法院、公安或其他机关已受理).")
@@ -70,7 +70,7 @@ class AcceptCase(TakeStep, kw_only=True):
 
 
 class DeclineCase(TakeStep, kw_only=True):
-    """A case that the committee can't take on."""
+    """A case that the committee can't take on (不予受理)."""
 
     reason: Annotated[
         str, told("Why not, told to the applicant (不予受理的理由).", min_length=4, max_length=400)
@@ -84,7 +84,7 @@ class MediationCases(CaseSteps):
     async def open(self, opened: OpenCase) -> Case:
         """Take down a dispute that somebody brings (登记纠纷)."""
         if {party.side for party in opened.parties} != set(Side):
-            raise SidesMissing(path="parties", problem="")
+            raise SidesMissing(path="parties")
         if opened.grid_id is not None:
             await self.work.load(GridRow, opened.grid_id)
         dispute = Dispute(category=opened.category, title=opened.title)
@@ -112,11 +112,11 @@ class MediationCases(CaseSteps):
     async def accept(self, accepted: AcceptCase) -> Case:
         """Accept a case: it gets its number and its due day (受理)."""
         if accepted.in_other_hands:
-            raise InOtherHands(path="inOtherHands", problem="")
+            raise InOtherHands(path="inOtherHands")
         case = await self._take("accept", accepted)
         refusing = select(Party.id).where(Party.case_id == case.id, Party.consented.is_(False)).limit(1)
         if (await self.session.scalars(refusing)).first() is not None:
-            raise PartyRefuses(path="caseId", problem="")
+            raise PartyRefuses(path="caseId")
         settings = await settings_of(self.work, "mediation", MediationSettings)
         days = settings.due_days or rule_on("mediation.due_days", today()).value
         case.accepted_at = self.work.at

@@ -10,15 +10,16 @@ from gongzhi.core.api import SHANGHAI, Invalid, ref, today, told, use_case
 from gongzhi.plugins.mediation import events, policies
 from gongzhi.plugins.mediation.models import Agreement, AgreementForm, Case, Mediator, Party
 from gongzhi.plugins.mediation.service.cases import CaseSteps, TakeStep
-from gongzhi.plugins.mediation.states import CaseState
 
 
 class MediatorNotInTerm(Invalid):
-    """Only a mediator whose term has not ended is assigned."""
+    """Only a mediator whose term has begun and has not ended is assigned."""
 
     code = "MEDIATION_MEDIATOR_NOT_IN_TERM"
-    zh = "该调解员的聘期已于{ended}届满，请先续聘或改派"
-    en = "The mediator's term ended on {ended}; renew the appointment or assign another"
+    zh = "该调解员的聘期为{since}至{until}，今天不在聘期内，请先续聘或改派"
+    en = (
+        "The mediator's term runs from {since} to {until}, not today; renew the appointment or assign another"
+    )
 
 
 class RightsNotTold(Invalid):
@@ -46,19 +47,19 @@ class PerformBeforeEffect(Invalid):
 
 
 class AssignCase(TakeStep, kw_only=True):
-    """A case and who will mediate it."""
+    """A case and who will mediate it (指派)."""
 
     mediator_id: Annotated[UUID, ref("Mediator", "The mediator in charge (首席调解员).")]
 
 
 class BeginMediation(TakeStep, kw_only=True):
-    """A case whose mediation begins."""
+    """A case whose mediation begins (开始调解)."""
 
     rights_told: Annotated[bool, told("All parties were told their rights and duties (已告知权利义务).")]
 
 
 class ReachAgreement(TakeStep, kw_only=True):
-    """What the parties agreed on."""
+    """What the parties agreed on (协议内容)."""
 
     form: Annotated[AgreementForm, told("Written or oral (形式).")]
     content: Annotated[str, told("What was agreed (协议内容).", min_length=4, max_length=8000)]
@@ -69,7 +70,7 @@ class ReachAgreement(TakeStep, kw_only=True):
 
 
 class TerminateMediation(TakeStep, kw_only=True):
-    """A mediation that ends without an agreement."""
+    """A mediation that ends without an agreement (终止调解)."""
 
     reason: Annotated[str, told("Why it ends (终止原因).", min_length=4, max_length=400)]
     remedy_told: Annotated[bool, told("The parties were told what else they may do (已告知其他救济途径).")]
@@ -82,8 +83,9 @@ class Mediations(CaseSteps):
     async def assign(self, assigned: AssignCase) -> Case:
         """Assign a mediator from the roster, or another one instead (指派调解员)."""
         mediator = await self.work.load(Mediator, assigned.mediator_id)
-        if mediator.term_ends_on < today():
-            raise MediatorNotInTerm(path="mediatorId", ended=mediator.term_ends_on.isoformat(), problem="")
+        since, until = mediator.appointed_on, mediator.term_ends_on
+        if not since <= today() <= until:
+            raise MediatorNotInTerm(path="mediatorId", since=since, until=until)
         case = await self._take("assign", assigned)
         case.mediator_id = mediator.id
         return case
@@ -92,7 +94,7 @@ class Mediations(CaseSteps):
     async def begin(self, begun: BeginMediation) -> Case:
         """Begin mediation, once rights and duties were told (开始调解)."""
         if not begun.rights_told:
-            raise RightsNotTold(path="rightsTold", problem="")
+            raise RightsNotTold(path="rightsTold")
         case = await self._take("begin", begun)
         parties = update(Party).where(Party.case_id == case.id, Party.tenant_id == self.work.tenant)
         await self.session.execute(parties.values(rights_told_at=self.work.at))
@@ -103,7 +105,7 @@ class Mediations(CaseSteps):
         """Record what the parties agreed on (达成协议)."""
         effective = agreed.effective_on or today()
         if agreed.perform_by is not None and agreed.perform_by < effective:
-            raise PerformBeforeEffect(path="performBy", problem="")
+            raise PerformBeforeEffect(path="performBy")
         case = await self._take("agree", agreed)
         self.session.add(
             Agreement(
@@ -126,7 +128,7 @@ class Mediations(CaseSteps):
     async def terminate(self, terminated: TerminateMediation) -> Case:
         """End a mediation without an agreement (终止调解)."""
         if not terminated.remedy_told:
-            raise RemedyNotTold(path="remedyTold", problem="")
+            raise RemedyNotTold(path="remedyTold")
         case = await self._take("terminate", terminated)
         case.outcome = terminated.reason
         return case
@@ -134,10 +136,10 @@ class Mediations(CaseSteps):
     @use_case(policies.CASE_CLOSE)
     async def close(self, closed: TakeStep) -> Case:
         """Close a case that was performed or terminated (结案)."""
-        before = (await self.work.load(Case, closed.case_id, version=closed.version)).state
         case = await self._take("close", closed)
         case.closed_at = self.work.at
-        outcome = "settled" if before is CaseState.PERFORMED else "not_settled"
+        # Only a case that ended without agreement tells why.
+        outcome = "settled" if case.outcome is None else "not_settled"
         self.work.publish(
             events.CaseClosed(
                 case_id=str(case.id),

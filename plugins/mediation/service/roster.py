@@ -31,7 +31,7 @@ class Mediators(Service):
     async def appoint(self, appointed: AppointMediator) -> Mediator:
         """Put a mediator on the roster (聘任调解员)."""
         if appointed.term_ends_on <= appointed.appointed_on:
-            raise TermTooShort(path="termEndsOn", problem="")
+            raise TermTooShort(path="termEndsOn")
         name = appointed.name.strip()
         mediator = Mediator(
             name=name,

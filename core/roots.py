@@ -1,0 +1,94 @@
+"""The fields of Query and Mutation: made from data, each with what it needs."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import strawberry
+
+from gongzhi.core.connections import PageAsked
+from gongzhi.core.context import Info, Needs
+from gongzhi.core.reads import Node, reading_of
+
+Resolve = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a root field; one without default must be given."""
+
+    kind: Any
+    description: str
+    default: Any = inspect.Parameter.empty
+
+    def parameter(self, name: str) -> inspect.Parameter:
+        """The argument as a parameter that strawberry reads."""
+        kind = Annotated[self.kind, strawberry.argument(description=self.description)]
+        return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=self.default)
+
+
+def root_field(
+    resolve: Resolve, arguments: Mapping[str, Argument], returns: Any, description: str, *, needs: Needs
+) -> Any:
+    """A field of Query or Mutation, resolved by ``resolve(info, **arguments)`` once it is known to be allowed.
+
+    :param returns: its type; optional, so that a refusal leaves the other fields of a document standing.
+    :param needs: see :data:`~gongzhi.core.context.Needs`.
+    """
+
+    async def resolver(info: Info, **told: Any) -> Any:
+        info.context.enter(info.field_name, needs)
+        return await resolve(info, **told)
+
+    info = inspect.Parameter("info", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=strawberry.Info)
+    parameters = [info, *(argument.parameter(name) for name, argument in arguments.items())]
+    resolver.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
+    resolver.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": returns}
+    made: Any = strawberry.field(resolver=resolver, description=description, metadata={"needs": needs})
+    return made
+
+
+_ID = Argument(strawberry.ID, "The object's id (编号).")
+
+_PAGE = {
+    "first": Argument(int | None, "The first so many, 20 unless told, up to 100 (前几条).", None),
+    "after": Argument(str | None, "After this cursor (在此游标之后).", None),
+    "last": Argument(int | None, "The last so many, up to 100 (后几条).", None),
+    "before": Argument(str | None, "Before this cursor (在此游标之前).", None),
+}
+
+
+def item(cls: Any, description: str) -> Any:
+    """A root field that finds one object by its id; null where there is none in the scope."""
+    reading = reading_of(cls)
+
+    async def resolve(info: Info, **told: Any) -> Any:
+        return await info.context.item(reading, told["id"])
+
+    return root_field(resolve, {"id": _ID}, cls | None, description, needs=reading)
+
+
+def item_by_id() -> Any:
+    """The root field ``node``: any object by its id; its type says what that needs."""
+
+    async def resolve(info: Info, **told: Any) -> Any:
+        return await info.context.node(told["id"])
+
+    return root_field(resolve, {"id": _ID}, Node | None, "Any object by its id (按编号取对象).", needs=None)
+
+
+def listing(cls: Any, description: str) -> Any:
+    """A root field that pages through all objects of the scope, filtered and ordered."""
+    reading = reading_of(cls)
+
+    async def resolve(info: Info, **told: Any) -> Any:
+        return await info.context.page(reading, PageAsked(**told))
+
+    orders: Any = reading.order_enum
+    arguments = _PAGE | {"order": Argument(orders, "In which order (排序).", next(iter(orders)))}
+    if reading.filter_input is not None:
+        kind: Any = reading.filter_input
+        arguments["filter"] = Argument(kind | None, "Which ones (筛选条件).", None)
+    connection: Any = reading.connection
+    return root_field(resolve, arguments, connection | None, description, needs=reading)

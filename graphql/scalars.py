@@ -1,0 +1,69 @@
+"""Numbers and times in JSON: what is exact goes as text, and a moment says its offset."""
+
+import datetime as dt
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
+
+
+def _moment(told: Any) -> dt.datetime:
+    """A moment; one without offset could be an hour of anywhere."""
+    try:
+        moment = dt.datetime.fromisoformat(told)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise GraphQLError(
+            "A DateTime reads 2026-03-02T10:00:00+08:00, with its offset / 时间须带时区，如 2026-03-02T10:00:00+08:00"
+        )
+    return moment
+
+
+def _written(moment: dt.datetime) -> str:
+    """A moment as PostgreSQL writes it in JSON: fractions of a second without zeros at the end."""
+    text = moment.astimezone(dt.UTC).isoformat()
+    clock, plus, offset = text.rpartition("+")
+    return f"{clock.rstrip('0') if '.' in clock else clock}{plus}{offset}"
+
+
+def _number(told: Any) -> Decimal:
+    """A finite number, from text or from a JSON number that is exact."""
+    try:
+        number = Decimal(str(told))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if isinstance(told, bool) or not number.is_finite():
+        raise GraphQLError("A Decimal reads “14.88” / 小数写作“14.88”")
+    return number
+
+
+def _day(told: Any) -> dt.date:
+    try:
+        return dt.date.fromisoformat(told)
+    except (TypeError, ValueError):
+        raise GraphQLError("A Date reads 2026-03-02 / 日期写作 2026-03-02") from None
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    dt.datetime: strawberry.scalar(
+        name="DateTime",
+        description="A moment with its offset, as in ISO 8601: 2026-03-02T10:00:00+08:00 (时间，带时区).",
+        serialize=_written,
+        parse_value=_moment,
+    ),
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description="An exact decimal number, as text: “14.88” (小数，以文字表示).",
+        serialize=str,
+        parse_value=_number,
+    ),
+    dt.date: strawberry.scalar(
+        name="Date",
+        description="A day: 2026-03-02 (日期).",
+        serialize=dt.date.isoformat,
+        parse_value=_day,
+    ),
+}

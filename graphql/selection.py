@@ -1,0 +1,104 @@
+"""What a document asks for, merged: fields by response key, fragments opened, skipped ones left out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DirectiveNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    NamedTypeNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+)
+
+
+@dataclass
+class Selected:
+    """A field that is asked for.
+
+    :param nodes: where it stands in the document; several where selections merge, with the same arguments.
+    :param parent: the type it is a field of.
+    """
+
+    key: str
+    name: str
+    parent: GraphQLObjectType
+    nodes: list[FieldNode] = field(default_factory=list)
+
+    @property
+    def definition(self) -> GraphQLField:
+        """The field as the schema has it."""
+        return self.parent.fields[self.name]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An operation of a document, with what is needed to read its selections.
+
+    :param flags: the values of the variables that ``@skip`` and ``@include`` read.
+    """
+
+    schema: GraphQLSchema
+    operation: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    flags: Mapping[str, bool]
+
+    def roots(self, query: GraphQLObjectType) -> list[Selected]:
+        """The root fields."""
+        return self._merged(query, [self.operation.selection_set])
+
+    def beneath(self, selected: Selected, concrete: GraphQLObjectType | None = None) -> list[Selected]:
+        """The fields of what this field returns.
+
+        :param concrete: the type of the object, where the field returns an interface.
+        """
+        kind = concrete or get_named_type(selected.definition.type)
+        assert isinstance(kind, GraphQLObjectType)
+        return self._merged(kind, [node.selection_set for node in selected.nodes if node.selection_set])
+
+    def _merged(self, parent: GraphQLObjectType, sets: list[SelectionSetNode]) -> list[Selected]:
+        merged: dict[str, Selected] = {}
+        for selections in sets:
+            for node in self._fields(parent, selections):
+                key = (node.alias or node.name).value
+                merged.setdefault(key, Selected(key, node.name.value, parent)).nodes.append(node)
+        return list(merged.values())
+
+    def _fields(self, parent: GraphQLObjectType, selections: SelectionSetNode) -> Iterator[FieldNode]:
+        for node in selections.selections:
+            if not self._wanted(node.directives):
+                continue
+            if isinstance(node, FieldNode):
+                yield node
+                continue
+            opened: Any = node
+            if isinstance(node, FragmentSpreadNode):
+                opened = self.fragments[node.name.value]
+            assert isinstance(opened, FragmentDefinitionNode | InlineFragmentNode)
+            if self._applies(opened.type_condition, parent):
+                yield from self._fields(parent, opened.selection_set)
+
+    def _applies(self, condition: NamedTypeNode | None, parent: GraphQLObjectType) -> bool:
+        if condition is None or condition.name.value == parent.name:
+            return True
+        kind = self.schema.get_type(condition.name.value)
+        return isinstance(kind, GraphQLInterfaceType) and kind in parent.interfaces
+
+    def _wanted(self, directives: tuple[DirectiveNode, ...] | None) -> bool:
+        for directive in directives or ():
+            if directive.name.value in ("skip", "include"):
+                value = directive.arguments[0].value
+                told = self.flags[value.name.value] if isinstance(value, VariableNode) else value.value  # type: ignore[attr-defined]
+                if bool(told) is (directive.name.value == "skip"):
+                    return False
+        return True

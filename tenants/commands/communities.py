@@ -1,0 +1,86 @@
+"""``gongzhi tenant`` and ``gongzhi plugin``: communities, and what they have switched on."""
+
+import click
+from rich.table import Table
+
+from gongzhi.core.api import Settings
+from gongzhi.tenants.commands.running import console, run
+
+
+@click.group(help="The communities on the platform (社区).")
+def tenant() -> None:
+    """The communities on the platform."""
+
+
+@tenant.command("list", help="List communities, with their state (列出社区).")
+@click.option("--under", help="Only beneath this division code (上级代码).")
+@click.pass_obj
+def list_tenants(settings: Settings, under: str | None) -> None:
+    """List communities."""
+    from gongzhi.tenants.desk import list_communities
+
+    table = Table("代码 code", "名称 name", "状态 state", "模块 plugins")
+    for row in run(settings, lambda kernel: list_communities(kernel, under)):
+        table.add_row(*row)
+    console.print(table)
+
+
+@tenant.command(help="Suspend a community (暂停社区).")
+@click.argument("code")
+@click.pass_obj
+def suspend(settings: Settings, code: str) -> None:
+    """Suspend a community."""
+    from gongzhi.tenants.desk import turn_community
+
+    run(settings, lambda kernel: turn_community(kernel, code, "suspend"))
+    console.print(f"[green]✓[/] {code}")
+
+
+@tenant.command(help="Resume a suspended community (恢复社区).")
+@click.argument("code")
+@click.pass_obj
+def resume(settings: Settings, code: str) -> None:
+    """Resume a community."""
+    from gongzhi.tenants.desk import turn_community
+
+    run(settings, lambda kernel: turn_community(kernel, code, "resume"))
+    console.print(f"[green]✓[/] {code}")
+
+
+@click.group(help="Plugins: what is installed, and what a community has switched on (模块).")
+def plugin() -> None:
+    """Plugins."""
+
+
+@plugin.command("list", help="List what is installed (列出模块).")
+@click.pass_obj
+def list_plugins(settings: Settings) -> None:
+    """List what is installed, and what could not be loaded."""
+    from gongzhi.core.api import Plugins
+
+    _ = settings
+    plugins = Plugins.installed()
+    table = Table("模块 plugin", "名称 title", "版本 version", "可切换 switchable")
+    for card in plugins.cards.values():
+        table.add_row(card.name, f"{card.zh} {card.en}", card.version, "✓" if card.switchable else "-")
+    console.print(table)
+    for broken in plugins.broken:
+        console.print(f"[red]✗[/] {broken.name}: {broken.reason}")
+
+
+def _switch_command(name: str, summary: str) -> click.Command:
+    @click.command(name, help=summary)
+    @click.argument("plugin_name", metavar="PLUGIN")
+    @click.option("--community", required=True, help="The community's twelve digits (社区代码).")
+    @click.pass_obj
+    def command(settings: Settings, plugin_name: str, community: str) -> None:
+        from gongzhi.tenants.desk import switch_plugin
+
+        run(settings, lambda kernel: switch_plugin(kernel, community, plugin_name, name))
+        console.print(f"[green]✓[/] {plugin_name} {name} {community}")
+
+    return command
+
+
+plugin.add_command(_switch_command("enable", "Switch a plugin on in a community (启用模块)."))
+plugin.add_command(_switch_command("disable", "Switch a plugin off in a community; data is kept (停用模块)."))

@@ -1,0 +1,50 @@
+"""Compiled reads answer what the plain executor answers, to the letter."""
+
+import json
+
+import asyncpg
+import msgspec
+import pytest
+
+from gongzhi.core.api import Caller, parse_global_id
+from gongzhi.core.testing import Name
+from gongzhi.graphql.catalogue import Catalogue, readings_of
+from gongzhi.graphql.compiler import Compiler
+from gongzhi.graphql.http import Endpoint
+from gongzhi.graphql.requests import Request
+from gongzhi.tenants.testing import actor_of
+
+DOCUMENTS = [
+    "{ __typename communities(first: 2) { totalCount nodes { id state blueprint area { code name parent { name } } } } }",
+    "{ areas(first: 3, order: NAME) { edges { cursor node { id name level } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }",
+    "{ areas(last: 2) { nodes { code } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }",
+    "{ areas(filter: {level: [COMMUNITY]}) { totalCount nodes { ...P } } } fragment P on Area { code ... on Node { id } }",
+    "{ grids { nodes { code kind versions(first: 3) { validFrom validTo households } } } }",
+]
+
+
+def exact(text):
+    """JSON with the order of its keys and the writing of its numbers; white space does not count."""
+    return json.loads(text, object_pairs_hook=tuple, parse_float=str, parse_int=str)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("code", ["county", "community"])
+async def test_says_the_same(kernel, county, document, code):
+    scope = county.scope(getattr(county, code))
+    caller = Caller(actor=actor_of(kernel, "county_operator", scope), scope=scope)
+    endpoint = Endpoint(kernel)
+    schema = endpoint.schema
+    compiler = Compiler(schema._schema, {reading.name: reading for reading in readings_of(schema)})
+    plain = await endpoint.execute(caller, Request(query=document))
+    ready = compiler.ready(document, None, {}, scope)
+    print(ready.plan.sql)
+    connection = await asyncpg.connect(kernel.database.address.url_for("gongzhi_app"))
+    try:
+        tenant, lo, hi = scope.settings()
+        row = await connection.fetchrow(ready.plan.sql, tenant, scope.path, hi, scope.node, *ready.values())
+    finally:
+        await connection.close()
+    body = "{" + ",".join(f'"{k}":{v or "null"}' for k, v in zip(ready.plan.roots, row)) + "}"
+    assert "errors" not in plain.body, plain.body
+    assert exact(body) == exact(msgspec.json.encode(plain.body["data"]).decode())
