@@ -5,12 +5,14 @@ community's rows gets the scope's tenant as a criterion, and a flush that would 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-from sqlalchemy import event, select
+from sqlalchemy import Uuid, bindparam, event, select
+from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 
-from gongzhi.core.scope import Community, tenant_of
+from gongzhi.core.errors import ScopeNeedsCommunity
+from gongzhi.core.scope import Community, Scope, tenant_of
 from gongzhi.core.tables import Base, NodeScoped, TenantRow, UpwardRow, tree_of
 
 
@@ -22,12 +24,25 @@ class FencedSession(Session):
     """A session that adds the scope to every query on scoped rows and checks every flush."""
 
 
+class _NeedsCommunity(ScopeNeedsCommunity, DontWrapMixin):
+    """The refusal, told by SQLAlchemy as it is."""
+
+
+def _refuse() -> NoReturn:
+    raise _NeedsCommunity
+
+
+#: Stands where a community would have to; asked for its value only when the criterion lands in a statement.
+_A_COMMUNITY = bindparam("a_community", callable_=_refuse, type_=Uuid())
+
+
 @event.listens_for(FencedSession, "do_orm_execute")
 def _narrow_to_the_scope(state: ORMExecuteState) -> None:
     scope = state.session.info.get("scope")
     if not state.is_orm_statement or scope is None:
         return
-    statement = state.statement
+    if state.is_insert or state.is_update:
+        _write_in_bulk(state, scope)
     if isinstance(scope, Community):
         mine = scope.tenant
         criteria: Sequence[Any] = (
@@ -38,15 +53,25 @@ def _narrow_to_the_scope(state: ORMExecuteState) -> None:
     else:
         tree = tree_of(Base.metadata)
         beneath = select(tree.c.id).where(tree.c.path >= scope.lo, tree.c.path < scope.hi)
-        for mapper in state.all_mappers:
-            if issubclass(mapper.class_, TenantRow):
-                tenant_of(scope)
         criteria = (
-            with_loader_criteria(TenantRow, lambda row: row.tenant_id.is_(None), include_aliases=True),
+            with_loader_criteria(TenantRow, lambda row: row.tenant_id == _A_COMMUNITY, include_aliases=True),
             with_loader_criteria(UpwardRow, lambda row: row.tenant_id.in_(beneath), include_aliases=True),
             with_loader_criteria(NodeScoped, lambda row: row.node_id.in_(beneath), include_aliases=True),
         )
-    state.statement = statement.options(*criteria)
+    state.statement = state.statement.options(*criteria)
+
+
+def _write_in_bulk(state: ORMExecuteState, scope: Scope) -> None:
+    """Refuse an insert or update, without objects, that names another community."""
+    mapper = state.bind_mapper
+    if mapper is None or not issubclass(mapper.class_, TenantRow | UpwardRow):
+        return
+    tenant = tenant_of(scope)
+    statement: Any = state.statement
+    told = state.parameters or statement.compile().params
+    for row in told if isinstance(told, Sequence) else (told,):
+        if row.get("tenant_id") not in (None, tenant):
+            raise OutOfScope(f"rows of {mapper.class_.__name__} of another community")
 
 
 @event.listens_for(FencedSession, "before_flush")

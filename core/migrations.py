@@ -4,7 +4,8 @@ Each history is an alembic environment of its own, with its version table in its
 is absent or broken stops no other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from alembic import command, context
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from dramatiq_postgres.schema import init as init_dramatiq
 from psycopg import sql
 from sqlalchemy import Connection, NullPool, create_engine
@@ -90,8 +92,7 @@ def _render(kind: str, subject: Any, _context: Any) -> str | Literal[False]:
 
 def migrate(address: DatabaseAddress, histories: Sequence[History]) -> list[str]:
     """Run all histories forward, each with its policies; returns what changed besides revisions."""
-    engine = create_engine(address.url_for(DatabaseRole.OWNER.value, driver="psycopg"), poolclass=NullPool)
-    with engine.connect() as connection:
+    with _connected(address) as connection:
         raw = _raw(connection)
         # The owner waits ten seconds for a lock; here it waits for as long as another's migration takes.
         connection.exec_driver_sql("set local lock_timeout = 0")
@@ -106,7 +107,6 @@ def migrate(address: DatabaseAddress, histories: Sequence[History]) -> list[str]
             except Exception as error:
                 error.add_note(f"while migrating {history.name}")
                 raise
-    engine.dispose()
     return changed
 
 
@@ -149,37 +149,45 @@ def _let_read_version(connection: psycopg.Connection, history: History) -> None:
 
 def downgrade(address: DatabaseAddress, history: History, revision: str = "base") -> None:
     """Run this history backward; its tables stay closed until ``migrate`` has made their policies anew."""
-    engine = create_engine(address.url_for(DatabaseRole.OWNER.value, driver="psycopg"), poolclass=NullPool)
-    with engine.connect() as connection:
+    with _connected(address) as connection:
         drop_policies(_raw(connection), history.schemas)
         command.downgrade(config_for(history, connection), revision)
         connection.commit()
-    engine.dispose()
 
 
 def difference(address: DatabaseAddress, histories: Iterable[History]) -> list[str]:
     """What a migrated database still lacks of the models; empty when they agree."""
-    engine = create_engine(address.url_for(DatabaseRole.OWNER.value, driver="psycopg"), poolclass=NullPool)
-    with engine.connect() as connection:
+    with _connected(address) as connection:
         found = []
         for history in histories:
             opened = MigrationContext.configure(connection, opts=_options(history))
             found += [f"{history.name}: {change}" for change in compare_metadata(opened, Base.metadata)]
-    engine.dispose()
     return found
 
 
 def pending(address: DatabaseAddress, histories: Iterable[History]) -> list[str]:
-    """The histories that ``gongzhi migrate`` would still run forward."""
-    from alembic.script import ScriptDirectory
+    """The histories that ``gongzhi migrate`` would still run forward.
 
-    engine = create_engine(address.url_for(DatabaseRole.SYSTEM.value, driver="psycopg"), poolclass=NullPool)
+    A database that is newer than this code has nothing pending: old processes go on serving while new ones start.
+    """
     behind = []
-    with engine.connect() as connection:
+    with _connected(address, DatabaseRole.SYSTEM) as connection:
         for history in histories:
             scripts = ScriptDirectory.from_config(config_for(history, connection))
             opened = MigrationContext.configure(connection, opts={"version_table_schema": history.schemas[0]})
-            if set(opened.get_current_heads()) != set(scripts.get_heads()):
+            heads, known = set(opened.get_current_heads()), {script.revision for script in scripts.walk_revisions()}
+            if heads <= known and heads != set(scripts.get_heads()):
                 behind.append(history.name)
-    engine.dispose()
     return behind
+
+
+@contextmanager
+def _connected(address: DatabaseAddress, role: DatabaseRole = DatabaseRole.OWNER) -> Iterator[Connection]:
+    """A connection as this role, for revisions; what is bound may be a person's, so errors don't show it."""
+    url = address.url_for(role.value, driver="psycopg")
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()

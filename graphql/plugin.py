@@ -59,9 +59,8 @@ def _file(name: str) -> Response[bytes]:
     offered = {path.name: path for path in _GRAPHIQL.iterdir() if path.suffix in _KINDS}
     if name not in offered:
         raise NotFoundException
-    kind = f"{_KINDS[offered[name].suffix]}; charset=utf-8"
-    headers = {"Content-Security-Policy": _POLICY}
-    return Response(offered[name].read_bytes(), media_type=kind, headers=headers)
+    content, kind = offered[name].read_bytes(), _KINDS[offered[name].suffix]
+    return Response(content, media_type=kind, headers={"Content-Security-Policy": _POLICY})
 
 
 @hookimpl

@@ -480,8 +480,8 @@ class TestTheFenceInARange:
         async with ground.session(ground.x) as session:
             with pytest.raises(ScopeNeedsCommunity):
                 await session.scalars(select(model))
-            counting = select(func.count()).select_from(model)
-            assert await session.scalar(counting) == 0
+            with pytest.raises(ScopeNeedsCommunity):
+                await session.scalar(select(func.count()).select_from(model))
             session.add(model(tenant_id=ground.a.node))
             with pytest.raises(ScopeNeedsCommunity):
                 await session.flush()

@@ -125,6 +125,13 @@ class TestPending:
         assert pending(fresh_address, histories) == []
 
 
+    def test_names_nothing_where_the_database_is_newer(self, fresh_address, histories):
+        """Old processes stay ready while new ones start."""
+        with connected(fresh_address) as connection:
+            connection.execute("update core.alembic_version set version_num = 'of tomorrow'")
+        assert pending(fresh_address, histories) == []
+
+
 class TestDifference:
     def test_names_what_the_database_lacks(self, fresh_address, histories):
         with connected(fresh_address) as connection:

@@ -46,7 +46,9 @@ class TestFiles:
         assert response.headers["x-content-type-options"] == "nosniff"
         assert response.content == (FOLDER / name).read_bytes()
 
-    @pytest.mark.parametrize("name", [*KEPT, "nothing.js", "..%2fplugin.py", "%2e%2e/plugin.py", "../plugin.py"])
+    @pytest.mark.parametrize(
+        "name", [*KEPT, "nothing.js", "..%2fplugin.py", "%2e%2e/plugin.py", "../plugin.py"]
+    )
     async def test_of_ours_are_not(self, client, name):
         assert (await client.http.get(f"/graphiql/{name}")).status_code == 404
 

@@ -86,7 +86,10 @@ class TestFile:
             ("[grids]\nshape = 1", "shape"),
             ("[settings.mediation]\ndue_days = 10", "settings.mediation: not switched on"),
             ("[settings.astrology]", "settings.astrology"),
-            ('plugins = ["mediation"]\n[settings.mediation]\ndue_days = "soon"', "settings.mediation: Expected"),
+            (
+                'plugins = ["mediation"]\n[settings.mediation]\ndue_days = "soon"',
+                "settings.mediation: Expected",
+            ),
             ('plugins = ["mediation"]\n[settings.mediation]\ncolour = 1', "settings.mediation: .*colour"),
         ],
     )
@@ -115,7 +118,9 @@ class TestFile:
             load_blueprint(written('plugins = ["above"]'), plugins)
         assert load_blueprint(written('plugins = ["above", "base"]'), plugins).settings == {}
 
-    @pytest.mark.parametrize("name", ["unknown", "../blueprints", "", "/etc/passwd", "standard\n", "nowhere.toml"])
+    @pytest.mark.parametrize(
+        "name", ["unknown", "../blueprints", "", "/etc/passwd", "standard\n", "nowhere.toml"]
+    )
     def test_that_is_not_there_is_told_with_those_that_are(self, name, plugins):
         with pytest.raises(BlueprintUnfit, match="known: mediation, standard"):
             load_blueprint(name, plugins)

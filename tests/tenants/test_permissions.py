@@ -39,7 +39,9 @@ def use_cases() -> list[UseCase]:
 def least(kind: type[Input]) -> dict[str, Any]:
     """The least that this input understands, as a client would tell it."""
     hints = get_type_hints(kind, include_extras=True)
-    return {field.name: value_of(hints[field.name]) for field in msgspec.structs.fields(kind) if field.required}
+    return {
+        field.name: value_of(hints[field.name]) for field in msgspec.structs.fields(kind) if field.required
+    }
 
 
 def value_of(hint: Any) -> Any:
@@ -92,7 +94,9 @@ def scope(case, county):
 
 def without(case: UseCase, kernel) -> list[str]:
     """The roles that do not have the permission of this use case; a role that is gone has none."""
-    return [role for role in kernel.roles.roles if case.permission.code not in kernel.roles.allowed(role)] + ["gone"]
+    return [role for role in kernel.roles.roles if case.permission.code not in kernel.roles.allowed(role)] + [
+        "gone"
+    ]
 
 
 async def attempt(kernel, case: UseCase, scope, actor: Actor) -> None:
@@ -114,7 +118,9 @@ class TestUseCase:
         before = contents(kernel)
         roles = without(case, kernel)
         for role in roles:
-            actor = Actor(roles=kernel.roles, grants=(Grant(role, scope.node, scope.path),), account_id=uuid4())
+            actor = Actor(
+                roles=kernel.roles, grants=(Grant(role, scope.node, scope.path),), account_id=uuid4()
+            )
             with pytest.raises(Forbidden, match=case.permission.code):
                 await attempt(kernel, case, scope, actor)
 

@@ -209,7 +209,7 @@ class TestDefault:
 
 class TestActor:
     def test_holds_a_path_whole_and_no_neighbour_s(self, kernel):
-        """"1.2." does not begin "1.23."; every step ends in its own sign."""
+        """ "1.2." does not begin "1.23."; every step ends in its own sign."""
         actor = Actor(roles=kernel.roles, grants=(Grant("mediator", uuid4(), "1.2."),), account_id=uuid4())
 
         assert actor.holds("1.2.")

@@ -27,7 +27,7 @@ def table(*lines: str) -> bytes:
     return "\n".join((*HEAD, *lines)).encode()
 
 
-class Killed(Exception):
+class Killed(Exception):  # noqa: N818  # nothing went wrong in the code
     """The process ends here."""
 
 
@@ -291,9 +291,7 @@ class TestRename:
         """A name that never held for a day was a slip of the pen."""
         await onboard(fresh, asking(fresh, table(*WHOLE), "990101"))
 
-        await onboard(
-            fresh, asking(fresh, table(COUNTY, WEST, EAST, PLUM.replace("梅花", "梅林")), "990101")
-        )
+        await onboard(fresh, asking(fresh, table(COUNTY, WEST, EAST, PLUM.replace("梅花", "梅林")), "990101"))
 
         division = "select name, valid_from, valid_to from tenants.division where code = '990101001001'"
         assert rows_of(fresh, division) == [("梅林社区居民委员会", date(2024, 1, 1), None)]
@@ -355,9 +353,7 @@ class TestMoved:
             "ROW_PARENT_REFUSED",
         ]
         assert (outcome.created, outcome.refused, outcome.communities) == (2, 3, 1)
-        assert rows_of(fresh, "select count(*) from tenants.area where code like '990101001___'") == [
-            (0,)
-        ]
+        assert rows_of(fresh, "select count(*) from tenants.area where code like '990101001___'") == [(0,)]
 
     async def test_is_not_who_got_an_area_in_between(self, fresh, asking, rows_of):
         """An uncoded area (管区) between street and community changes nothing about the file."""
@@ -380,9 +376,7 @@ class TestBlueprint:
     async def test_gives_every_community_what_it_says(self, fresh, divisions, asking, rows_of):
         await onboard(fresh, asking(fresh, divisions("530425"), "530425", blueprint="mediation"))
 
-        switches = (
-            "select plugin, switched_on, settings->>'due_days', count(*) from tenants.plugin_switch group by 1, 2, 3"
-        )
+        switches = "select plugin, switched_on, settings->>'due_days', count(*) from tenants.plugin_switch group by 1, 2, 3"
         assert rows_of(fresh, switches) == [("mediation", True, "30", 58)]
         grid = (
             "select g.code, g.name, g.kind, v.valid_to from tenants.grid g join tenants.grid_version v "

@@ -37,7 +37,7 @@ class TestCounty:
         outcome = await onboard(fresh, asked)
         spent = time.perf_counter() - began
 
-        print(f"{county}: {communities} communities in {spent:.2f} s, {communities / spent:.0f} a second")
+        print(f"{county}: {communities} communities in {spent:.2f} s, {communities / spent:.0f} a second")  # noqa: T201  # a figure to look at
         assert outcome.counts() == NOTHING_ELSE | {
             "created": areas,
             "unchanged": 0,

@@ -29,7 +29,10 @@ def table(county, *more: str, street: str = "002") -> bytes:
         f"{county.county[:4]},试验市,city,{county.county[:2]}",
         f"{county.county},试验县{county.county},county,{county.county[:4]}",
         f"{county.street},试验街道,street,{county.county}",
-        *(f"{code},第{n}社区居民委员会,community,{county.street}" for n, code in enumerate(county.communities, 1)),
+        *(
+            f"{code},第{n}社区居民委员会,community,{county.street}"
+            for n, code in enumerate(county.communities, 1)
+        ),
         f"{new},新街道,street,{county.county}",
         f"{new}001,春风社区居民委员会,community,{new}",
         f"{new}002,秋雨社区居民委员会,community,{new}",
@@ -54,13 +57,19 @@ async def done(client, kernel, content: bytes, **told):
     seen = (await client.ask(JOB, id=job["id"])).data["job"]
     seen["result"] = None if seen["result"] is None else json.loads(seen["result"])
     report = (await client.ask(REPORT, id=job["id"])).data["jobReport"]
-    rows = None if report is None else list(csv.reader(io.StringIO(base64.b64decode(report).decode("utf-8-sig"))))
+    rows = (
+        None
+        if report is None
+        else list(csv.reader(io.StringIO(base64.b64decode(report).decode("utf-8-sig"))))
+    )
     return seen, rows
 
 
 def communities(rows_of, kernel, county):
     return rows_of(
-        kernel, "select count(*) from tenants.area where code like %s and level = 'community'", f"{county.county}%"
+        kernel,
+        "select count(*) from tenants.area where code like %s and level = 'community'",
+        f"{county.county}%",
     )[0][0]
 
 
@@ -106,7 +115,9 @@ class TestJob:
         assert contents(kernel) == before
         assert payload["job"]["id"]
 
-    async def test_is_continued_when_its_worker_was_killed(self, operator, kernel, county, monkeypatch, rows_of):
+    async def test_is_continued_when_its_worker_was_killed(
+        self, operator, kernel, county, monkeypatch, rows_of
+    ):
         """The message comes again, the job is still running, and the second worker does the rest."""
         told = []
 
@@ -120,7 +131,10 @@ class TestJob:
             payload = await start(operator, table(county, *[]), skipErrors=True)
             from gongzhi.tenants.service.onboarding import TASK
 
-            job_id = rows_of(kernel, "select payload->>'job_id' from core.outbox where name = 'task:tenants.onboard' order by id desc limit 1")[0][0]
+            job_id = rows_of(
+                kernel,
+                "select payload->>'job_id' from core.outbox where name = 'task:tenants.onboard' order by id desc limit 1",
+            )[0][0]
             with pytest.raises(KeyboardInterrupt):
                 await kernel.tasks[TASK].handler(kernel, job_id=job_id)
         assert (await operator.ask(JOB, id=payload["job"]["id"])).data["job"]["state"] == "RUNNING"

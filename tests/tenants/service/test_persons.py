@@ -161,7 +161,9 @@ class TestReading:
     async def test_is_masked(self, admin):
         person = await registered(admin)
 
-        seen = await admin.ask("query($id: ID!) { person(id: $id) { phoneMasked idNumberMasked } }", id=person)
+        seen = await admin.ask(
+            "query($id: ID!) { person(id: $id) { phoneMasked idNumberMasked } }", id=person
+        )
 
         assert seen.data["person"] == {"phoneMasked": "138****0000", "idNumberMasked": "*" * 16 + "16"}
 

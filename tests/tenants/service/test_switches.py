@@ -23,7 +23,9 @@ from gongzhi.tenants.service.switches import (
 from gongzhi.tenants.settings import settings_of
 from gongzhi.tenants.testing import make_place
 
-SWITCHED = "select payload from core.outbox where scope_id = %s and name = 'tenants.plugin_switched/1' order by id"
+SWITCHED = (
+    "select payload from core.outbox where scope_id = %s and name = 'tenants.plugin_switched/1' order by id"
+)
 
 
 async def turn(working, step, plugin="mediation", code=None):
