@@ -35,7 +35,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What a command is told. Each field says what it means by :func:`told` or :func:`ref`."""
 
 
-class NoInput(Input):
+class NoInput(Input, frozen=True):
     """A command that is told nothing."""
 
 

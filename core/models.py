@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Sequence, Text, UniqueConstraint, text
@@ -24,7 +24,7 @@ class Outbox(Base):
 
     __tablename__ = "outbox"
     __belongs__ = platform_rows(key="scope_id", app=("insert", "select"), erase="delete")
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         Index("outbox_waiting_idx", "id", postgresql_where=text("position is null")),
         Index("outbox_position_key", "position", unique=True),
         {"schema": SCHEMA},
@@ -43,7 +43,7 @@ class Inbox(Base):
 
     __tablename__ = "inbox"
     __belongs__ = platform_rows(key="scope_id", app=("insert", "select"), erase="delete")
-    __table_args__: ClassVar[Any] = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     consumer: Mapped[str] = mapped_column(primary_key=True)
     event_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -59,7 +59,7 @@ class Audit(Base):
 
     __tablename__ = "audit"
     __belongs__ = platform_rows(key="scope_id", app=("insert", "select"), exported=True)
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         Index("audit_scope_idx", "scope_id", "id"),
         Index("audit_unsealed_idx", "id", postgresql_where=text("position is null")),
         UniqueConstraint("scope_id", "position"),
@@ -85,7 +85,7 @@ class AuditEnd(Base):
 
     __tablename__ = "audit_end"
     __belongs__ = platform_rows(key="scope_id", exported=True)
-    __table_args__: ClassVar[Any] = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     scope_id: Mapped[UUID] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(BigInteger)
@@ -97,7 +97,7 @@ class SealingKey(Base):
 
     __tablename__ = "sealing_key"
     __belongs__ = platform_rows()
-    __table_args__: ClassVar[Any] = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     since: Mapped[datetime] = mapped_column(default=now)
@@ -108,7 +108,7 @@ class Idempotency(Base):
 
     __tablename__ = "idempotency"
     __belongs__ = platform_rows(key="scope_id", app=("insert", "select"), erase="delete")
-    __table_args__: ClassVar[Any] = (Index("idempotency_age_idx", "created_at"), {"schema": SCHEMA})
+    __table_args__ = (Index("idempotency_age_idx", "created_at"), {"schema": SCHEMA})
 
     scope_id: Mapped[UUID] = mapped_column(primary_key=True)
     caller_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -133,7 +133,7 @@ class Job(Base):
 
     __tablename__ = "job"
     __belongs__ = platform_rows(key="scope_id", app=("insert", "select"), erase="delete")
-    __table_args__: ClassVar[Any] = (Index("job_scope_idx", "scope_id", "id"), {"schema": SCHEMA})
+    __table_args__ = (Index("job_scope_idx", "scope_id", "id"), {"schema": SCHEMA})
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     scope_id: Mapped[UUID]
@@ -155,7 +155,7 @@ class Number(TenantRow, Base):
     """The last number given out in a series of one community and year (编号); never goes back."""
 
     __tablename__ = "number"
-    __table_args__: ClassVar[Any] = (UniqueConstraint("tenant_id", "series", "year"), {"schema": SCHEMA})
+    __table_args__ = (UniqueConstraint("tenant_id", "series", "year"), {"schema": SCHEMA})
 
     series: Mapped[str]
     year: Mapped[int] = mapped_column(Integer)

@@ -4,9 +4,10 @@ from collections import Counter
 
 import asyncpg
 import msgspec
+import strawberry
 
-from gongzhi.core.api import Caller, Kernel, Reading
-from gongzhi.graphql.catalogue import Catalogue
+from gongzhi.core.api import Caller, Kernel
+from gongzhi.graphql.catalogue import Catalogue, readings_of
 from gongzhi.graphql.compiler import Compiler, Ready
 from gongzhi.graphql.plan import Unplanned
 from gongzhi.graphql.requests import Request
@@ -67,6 +68,6 @@ class CompiledReads:
         return b'{"data":{' + b",".join(parts) + b"}}"
 
 
-def compiler_of(schema: object, catalogue_readings: dict[str, Reading]) -> Compiler:
-    """The compiler of a strawberry schema."""
-    return Compiler(schema._schema, catalogue_readings)  # type: ignore[attr-defined]  # noqa: SLF001
+def compiler_of(schema: strawberry.Schema) -> Compiler:
+    """The compiler of a schema."""
+    return Compiler(schema._schema, {reading.name: reading for reading in readings_of(schema)})  # noqa: SLF001

@@ -5,7 +5,7 @@ A plan is kept for each document, operation, kind of scope, skip and include fla
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -28,8 +28,9 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 
 from gongzhi.core.api import Invalid, Reading, Scope, parse_global_id
-from gongzhi.graphql.plan import Arguments, Plan, Root, Unplanned, Writer
+from gongzhi.graphql.plan import Arguments, Plan, Root, Unplanned
 from gongzhi.graphql.selection import Asked, Selected
+from gongzhi.graphql.writer import Writer
 
 #: How many documents are kept, and how many plans of each.
 DOCUMENTS, PLANS = 1000, 20
@@ -69,7 +70,7 @@ class Ready:
     """A plan with the arguments of one request."""
 
     plan: Plan
-    arguments: list[Arguments]
+    arguments: Sequence[Arguments]
 
     def values(self) -> list[Any]:
         """What the statement's parameters are, the scope's apart."""
@@ -159,7 +160,9 @@ class Compiler:
             if isinstance(kind, GraphQLObjectType):
                 yield from self._argued(asked, asked.beneath(selected, kind), {})
 
-    def _planned(self, outline: Outline, scope_kind: type, arguments: list[Arguments]) -> Plan | Unplanned:
+    def _planned(
+        self, outline: Outline, scope_kind: type, arguments: Sequence[Arguments]
+    ) -> Plan | Unplanned:
         writer = Writer(outline.asked, scope_kind, arguments, outline.places())
         try:
             return writer.plan([self._root(selected, outline, arguments) for selected in outline.roots])
@@ -168,7 +171,7 @@ class Compiler:
         except Invalid as error:
             return Unplanned(error.code)
 
-    def _root(self, selected: Selected, outline: Outline, arguments: list[Arguments]) -> Root:
+    def _root(self, selected: Selected, outline: Outline, arguments: Sequence[Arguments]) -> Root:
         """How a root field reads."""
         if selected.name == "__typename":
             return Root(selected, None, page=False)

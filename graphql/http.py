@@ -8,6 +8,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from gongzhi.core.api import Caller, Credentials, Kernel, Refusal
 from gongzhi.graphql.catalogue import Catalogue
+from gongzhi.graphql.compiled import CompiledReads, compiler_of
 from gongzhi.graphql.context import Context
 from gongzhi.graphql.errors import Answer, MethodNotAllowed, RequestMalformed, refused, told_error, unexpected
 from gongzhi.graphql.requests import Request, credentials_of, headers_of, language_of, read_request
@@ -21,6 +22,7 @@ class Endpoint:
         self.kernel = kernel
         self.schema = build_schema(kernel.plugins)
         self._catalogue = Catalogue.of(kernel.plugins, self.schema)
+        self.compiled = CompiledReads(kernel, compiler_of(self.schema), self._catalogue)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""

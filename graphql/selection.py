@@ -38,7 +38,8 @@ class Selected:
     @property
     def definition(self) -> GraphQLField:
         """The field as the schema has it."""
-        return self.parent.fields[self.name]
+        definition: GraphQLField = self.parent.fields[self.name]
+        return definition
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,9 @@ class Asked:
     def _wanted(self, directives: tuple[DirectiveNode, ...] | None) -> bool:
         for directive in directives or ():
             if directive.name.value in ("skip", "include"):
-                value = directive.arguments[0].value
-                told = self.flags[value.name.value] if isinstance(value, VariableNode) else value.value  # type: ignore[attr-defined]
+                [argument] = directive.arguments or ()
+                value: Any = argument.value
+                told = self.flags[value.name.value] if isinstance(value, VariableNode) else value.value
                 if bool(told) is (directive.name.value == "skip"):
                     return False
         return True

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from gongzhi.core.api import Plugins, Refusal
+from gongzhi.core.api import Plugins, Refusal, Words
 
 _HOUSE = Path(__file__).parent / "blueprint_files"
 
@@ -56,7 +56,7 @@ def load_blueprint(name: str, plugins: Plugins) -> Blueprint:
         blueprint = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Blueprint)
     except FileNotFoundError as error:
         known = ", ".join(sorted(path.stem for path in _HOUSE.glob("*.toml")))
-        raise BlueprintUnfit(name=name, problem=f"known: {known} / 已有：{known}") from error
+        raise BlueprintUnfit(name=name, problem=Words(zh=f"已有：{known}", en=f"known: {known}")) from error
     except (OSError, ValueError) as error:
         raise BlueprintUnfit(name=name, problem=str(error)) from error
     _check_plugins(name, blueprint, plugins)
@@ -67,31 +67,33 @@ def load_blueprint(name: str, plugins: Plugins) -> Blueprint:
 
 def _check_plugins(name: str, blueprint: Blueprint, plugins: Plugins) -> None:
     if len(set(blueprint.plugins)) < len(blueprint.plugins):
-        raise BlueprintUnfit(name=name, problem="a plugin is named twice / 模块重复")
+        raise BlueprintUnfit(name=name, problem=Words(zh="模块重复", en="a plugin is named twice"))
     for wanted in blueprint.plugins:
         card = plugins.cards.get(wanted)
         if card is None or not card.switchable:
-            raise BlueprintUnfit(name=name, problem=f"no plugin {wanted!r} to switch on / 没有模块 {wanted}")
+            problem = Words(zh=f"没有可启用的模块 {wanted}", en=f"no plugin {wanted!r} to switch on")
+            raise BlueprintUnfit(name=name, problem=problem)
         for required in card.requires:
             if plugins.cards[required].switchable and required not in blueprint.plugins:
-                raise BlueprintUnfit(
-                    name=name, problem=f"{wanted} requires {required} / {wanted} 依赖 {required}"
-                )
+                problem = Words(zh=f"{wanted} 依赖 {required}", en=f"{wanted} requires {required}")
+                raise BlueprintUnfit(name=name, problem=problem)
 
 
 def _check_roles(name: str, blueprint: Blueprint, plugins: Plugins) -> None:
     roles = {role.code for role in plugins.ask("register_roles")}
     if unknown := ", ".join(sorted(set(blueprint.roles) - roles)):
-        raise BlueprintUnfit(name=name, problem=f"no role {unknown} / 没有角色 {unknown}")
+        raise BlueprintUnfit(name=name, problem=Words(zh=f"没有角色 {unknown}", en=f"no role {unknown}"))
 
 
 def _settings(name: str, blueprint: Blueprint, plugin: str, plugins: Plugins) -> dict[str, Any]:
     """The settings of this plugin as JSON can hold them."""
     kind = dict(plugins.ask_each("register_settings")).get(plugin)
     if kind is None or plugin not in blueprint.plugins:
-        raise BlueprintUnfit(
-            name=name, problem=f"settings.{plugin}: not switched on, or has no settings / 未启用或没有设置项"
+        problem = Words(
+            zh=f"settings.{plugin}：未启用该模块，或该模块没有设置项",
+            en=f"settings.{plugin}: not switched on, or has no settings",
         )
+        raise BlueprintUnfit(name=name, problem=problem)
     try:
         return dict(msgspec.to_builtins(msgspec.convert(blueprint.settings[plugin], kind)))
     except msgspec.ValidationError as error:

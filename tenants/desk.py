@@ -274,8 +274,7 @@ async def turn_community(kernel: Kernel, code: str, turn: Literal["suspend", "re
     async with system_work(kernel) as work:
         area = await area_at(work.session, code)
         tenant = await work.load(Tenant, area.id)
-        path = area.path
-    async with unit_of_work(kernel, Range(area.id, path), kernel.robot("desk")) as work:
+    async with unit_of_work(kernel, Range(area.id, area.path), kernel.robot("desk")) as work:
         change = ChangeState(community_id=tenant.id, version=tenant.version)
         communities = Communities(work)
         await (communities.suspend(change) if turn == "suspend" else communities.resume(change))

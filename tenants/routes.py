@@ -7,7 +7,7 @@ import msgspec
 from litestar import Request, Response, delete, post
 from litestar.datastructures import Cookie
 
-from gongzhi.core.api import Invalid, Kernel, Refusal, TooMany
+from gongzhi.core.api import Invalid, Kernel, Refusal, TooMany, Words
 from gongzhi.tenants.sign_in import SignedIn, SignIn, sign_in, sign_out
 
 SESSION_COOKIE, CSRF_COOKIE = "gongzhi_session", "gongzhi_csrf"
@@ -48,7 +48,7 @@ def routes(kernel: Kernel) -> Iterable[Any]:
 def _told(content_type: str, body: bytes) -> SignIn:
     """Who wants in. JSON only, for a foreign page may send a form or plain text here without asking."""
     if content_type != "application/json":
-        raise Invalid(problem="send application/json / 请以 application/json 提交")
+        raise Invalid(problem=Words(zh="请以 application/json 提交", en="send application/json"))
     try:
         return msgspec.json.decode(body, type=SignIn)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -107,7 +107,7 @@ def wait_for_tally(base: str, notes: Notes, *, seconds: float = 30) -> int:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         nodes = admin.ask("tally")["mediationTallies"]["nodes"]
-        closed = sum(node["closed"] for node in nodes)
+        closed: int = sum(node["closed"] for node in nodes)
         if closed:
             return closed
         time.sleep(0.1)

@@ -12,7 +12,7 @@ from gongzhi.core.api import Base, CodeEnum, new_id, now, shared_rows
 
 SCHEMA = "tenants"
 
-#: What the steps of a path are drawn from, written in base 36.
+#: What the steps of a path are drawn from; they sort as they were drawn.
 NODE_STEP = Sequence("area_step", schema=SCHEMA, metadata=Base.metadata)
 
 

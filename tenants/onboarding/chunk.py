@@ -85,11 +85,11 @@ class Chunk:
             await self._session.execute(insert(model), rows)
 
     async def _draw(self, count: int) -> list[str]:
-        """Fresh steps for paths, in base 36."""
+        """Fresh steps for paths."""
         if not count:
             return []
         draw = select(NODE_STEP.next_value()).select_from(text("generate_series(1, :n)"))
-        return [_base36(number) for number in sorted((await self._session.scalars(draw, {"n": count})).all())]
+        return [step_of(number) for number in sorted((await self._session.scalars(draw, {"n": count})).all())]
 
     async def _ancestors(self, ancestors: list[Division]) -> None:
         """Province and city are reference data; they are no nodes."""
@@ -229,9 +229,10 @@ class Chunk:
         )
 
 
-def _base36(number: int) -> str:
+def step_of(number: int) -> str:
+    """The number in base 36 behind its own length, so that steps sort as their numbers do."""
     digits = ""
     while number:
         number, digit = divmod(number, 36)
         digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
-    return digits
+    return f"{len(digits)}{digits}"

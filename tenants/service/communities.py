@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from gongzhi.core.api import Input, Invalid, Service, WrongState, ref, told, use_case
+from gongzhi.core.api import Input, Invalid, Service, Words, WrongState, ref, told, use_case
 from gongzhi.tenants import events, policies
 from gongzhi.tenants.models import ProfileFigure, Tenant, TenantState
 from gongzhi.tenants.service.taken import add_unless_taken
@@ -70,7 +70,9 @@ class Profiles(Service):
     async def record_figure(self, figure: RecordFigure) -> ProfileFigure:
         """Record a dated figure of the community's profile; older ones stay (登记概况指标)."""
         if not figure.value.is_finite() or abs(figure.value) >= LARGEST:
-            raise Invalid(path="value", problem=f"a number below {LARGEST} / 须为小于{LARGEST}的数")
+            raise Invalid(
+                path="value", problem=Words(zh=f"须为小于{LARGEST}的数", en=f"a number below {LARGEST}")
+            )
         row = ProfileFigure(
             indicator=figure.indicator,
             value=figure.value,

@@ -53,7 +53,7 @@ class DrawGrid(Input, frozen=True):
 
 
 class RedrawGrid(Input, frozen=True):
-    """A grid as it is from today on; what is left out stays as it was."""
+    """A grid as it is from today on; what is left out stays as it was (调整网格)."""
 
     grid_id: Annotated[UUID, ref("Grid", "Which grid (网格).")]
     version: Annotated[int, told("The version that was read (版本号).")]

@@ -17,6 +17,7 @@ from gongzhi.core.api import (
     Kernel,
     Refusal,
     Service,
+    Words,
     end_job,
     start_job,
     take_job,
@@ -67,7 +68,9 @@ class Onboardings(Service):
         try:
             content = base64.b64decode(started.content_base64, validate=True)
         except ValueError as error:
-            raise Invalid(path="contentBase64", problem="not base64 / 不是 base64 编码") from error
+            raise Invalid(
+                path="contentBase64", problem=Words(zh="不是 base64 编码", en="not base64")
+            ) from error
         load_blueprint(started.blueprint, self.work.kernel.plugins)
         options = {
             "county": area.code,

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from gongzhi.core.api import Input, Invalid, Kernel, PluginCard, Service, told, use_case
+from gongzhi.core.api import Input, Invalid, Kernel, PluginCard, Service, Words, told, use_case
 from gongzhi.tenants import events, policies
 from gongzhi.tenants.models import PluginSwitch
 
@@ -141,7 +141,9 @@ def checked_settings(kind: type[Any] | None, text: str) -> dict[str, Any]:
     :raises SettingUnfit: they are no JSON object, or one of them does not fit.
     """
     if kind is None:
-        raise SettingUnfit(path="settings", problem="this plugin has no settings / 该模块没有设置项")
+        raise SettingUnfit(
+            path="settings", problem=Words(zh="该模块没有设置项", en="this plugin has no settings")
+        )
     try:
         return dict(msgspec.to_builtins(msgspec.json.decode(text, type=kind)))
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:

@@ -131,9 +131,9 @@ async def _case(admin: Client, mediator: Client, appointed: str, made) -> dict[s
         (mediator, "beginMediation", {"rightsTold": True}),
         (mediator, "agreeMediation", {"form": Name("WRITTEN"), "content": "互让一米，三日内清理"}),
     ):
-        told = {"caseId": case["id"], "version": case["version"]} | told
+        asked = {"caseId": case["id"], "version": case["version"]} | told
         more = "version parties { id } steps { id } agreements { id }"
-        case = await made(who, step, told, "mediationCase", more)
+        case = await made(who, step, asked, "mediationCase", more)
     return case
 
 

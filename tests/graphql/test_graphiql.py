@@ -67,7 +67,7 @@ async def serving(kernel):
         running = asyncio.create_task(server.serve(sockets=[listening]))
         try:
             async with asyncio.timeout(20):
-                while not server.started:
+                while not server.started:  # noqa: ASYNC110  # uvicorn offers no event
                     await asyncio.sleep(0.01)
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:

@@ -227,7 +227,7 @@ class TestPool:
         await admin.ask(
             'mutation { drawGrid(input: {number: 8, name: "\\u0000"}) { ... on Problem { code } } }'
         )
-        with monkeypatch.context() as patched:
+        with monkeypatch.context() as patched, structlog.testing.capture_logs():
 
             async def fail(self):
                 raise RuntimeError

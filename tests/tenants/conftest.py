@@ -30,6 +30,12 @@ DIVISIONS = Path(__file__).parents[1] / "data" / "divisions"
 
 
 @pytest.fixture
+def fresh(make_kernel: Callable[..., Kernel]) -> Kernel:
+    """A kernel on a database with nobody on board."""
+    return make_kernel()
+
+
+@pytest.fixture
 def divisions() -> Callable[[str], bytes]:
     """The shipped file of this county: ``divisions("530425")``."""
 

@@ -98,7 +98,7 @@ class TestLimited:
         assert (await client.as_(token).ask("{ persons { totalCount } }")).code == "FORBIDDEN"
 
     async def test_to_an_unknown_permission_is_not_made(self, kernel, county, rows_of):
-        with pytest.raises(desk.PermissionUnknown, match="tenants.person:devour"):
+        with pytest.raises(desk.PermissionUnknown, match=r"tenants\.person:devour"):
             await desk.create_token(
                 kernel, county.community, label="devouring", permissions=["tenants.person:devour"]
             )

@@ -10,7 +10,13 @@ from sqlalchemy import select
 from gongzhi.core.system import system_work
 from gongzhi.plugins.mediation.models import AgreementForm, Case, Category, Mediator, Side
 from gongzhi.plugins.mediation.service.cases import TakeStep
-from gongzhi.plugins.mediation.service.intake import AcceptCase, DeclineCase, MediationCases, NewParty, OpenCase
+from gongzhi.plugins.mediation.service.intake import (
+    AcceptCase,
+    DeclineCase,
+    MediationCases,
+    NewParty,
+    OpenCase,
+)
 from gongzhi.plugins.mediation.service.mediating import (
     AssignCase,
     BeginMediation,
@@ -61,14 +67,18 @@ class Desk:
         async with self.working(role, **options) as work:
             yield work
 
-    async def open(self, *, parties: list[NewParty] | None = None, role: str | None = None, **told: Any) -> Case:
+    async def open(
+        self, *, parties: list[NewParty] | None = None, role: str | None = None, **told: Any
+    ) -> Case:
         """Take down a dispute of two sides."""
         told.setdefault("title", "邻里通行")
         told.setdefault("category", Category.NEIGHBOURS)
         told.setdefault("facts", "两家因通道堆物争执")
         sides = [NewParty(side=Side.APPLICANT, name="甲方"), NewParty(side=Side.RESPONDENT, name="乙方")]
         async with self.work(role) as work:
-            return await MediationCases(work).open(OpenCase(parties=sides if parties is None else parties, **told))
+            return await MediationCases(work).open(
+                OpenCase(parties=sides if parties is None else parties, **told)
+            )
 
     async def appoint(self, since, until, *, name: str = "试调解员", role: str | None = None) -> Mediator:
         """Put a mediator on the roster."""

@@ -90,9 +90,7 @@ class TestCase:
                 {"what": "perform", "to": "PERFORMED", "note": "通道已清理"},
                 {"what": "close", "to": "CLOSED", "note": None},
             ],
-            "agreements": [
-                {"form": "WRITTEN", "content": "互让一米，三日内清理", "performBy": "2026-03-05"}
-            ],
+            "agreements": [{"form": "WRITTEN", "content": "互让一米，三日内清理", "performBy": "2026-03-05"}],
         }
         await run_tasks()
         tally = (await admin.ask("{ mediationTallies { nodes { accepted closed } } }")).data

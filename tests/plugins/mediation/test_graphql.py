@@ -49,7 +49,9 @@ def ids():
     """Global ids, as clients write them."""
     from gongzhi.core.ids import global_id
 
-    return lambda row: global_id({"Case": "MediationCase"}.get(type(row).__name__, type(row).__name__), row.id)
+    return lambda row: global_id(
+        {"Case": "MediationCase"}.get(type(row).__name__, type(row).__name__), row.id
+    )
 
 
 @pytest.fixture
@@ -61,7 +63,9 @@ def everything(desk):
         for model in (*MODELS, Outbox):
             columns = [column.key for column in model.__table__.columns if column.key != "position"]
             names = [model.__mapper__.get_property_by_column(model.__table__.c[name]).key for name in columns]
-            rows[model] = [tuple(repr(getattr(row, name)) for name in names) for row in await desk.rows(model)]
+            rows[model] = [
+                tuple(repr(getattr(row, name)) for name in names) for row in await desk.rows(model)
+            ]
         return rows
 
     return everything
@@ -119,7 +123,9 @@ def tokens(client, county, token_for):
 class TestProblems:
     async def test_of_a_wrong_state_name_what_is_allowed(self, tokens, desk, mediator, ids):
         case = await desk.lead("assigned", mediator)
-        problem = await tokens["mediator"].do("closeMediation", {"caseId": ids(case), "version": case.version})
+        problem = await tokens["mediator"].do(
+            "closeMediation", {"caseId": ids(case), "version": case.version}
+        )
         assert problem == {
             "__typename": "StateConflict",
             "code": "WRONG_STATE",
@@ -142,12 +148,16 @@ class TestProblems:
                 "path": "rightsTold",
             }
 
-    async def test_of_another_communitys_case_know_nothing_of_it(self, client, county, token_for_beside, desk, mediator, ids):
+    async def test_of_another_communitys_case_know_nothing_of_it(
+        self, client, county, token_for_beside, desk, mediator, ids
+    ):
         case = await desk.lead("screening", mediator)
         beside = client.as_(token_for_beside)
         problem = await beside.do("acceptMediationCase", {"caseId": ids(case), "version": case.version})
         assert (problem["__typename"], problem["code"]) == ("ObjectMissing", "NOT_FOUND")
-        assert (await beside.ask(f'{{ mediationCase(id: "{ids(case)}") {{ id }} }}')).data == {"mediationCase": None}
+        assert (await beside.ask(f'{{ mediationCase(id: "{ids(case)}") {{ id }} }}')).data == {
+            "mediationCase": None
+        }
 
 
 @pytest.fixture

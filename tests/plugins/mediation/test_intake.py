@@ -33,7 +33,11 @@ class TestOpen:
     async def test_takes_down_dispute_case_and_parties(self, desk, fixed_clock):
         await desk.open(source=Source.REFERRAL, role="mediator")
         [dispute], [case] = await desk.rows(Dispute), await desk.rows(Case)
-        assert (dispute.title, dispute.category, case.dispute_id) == ("邻里通行", Category.NEIGHBOURS, dispute.id)
+        assert (dispute.title, dispute.category, case.dispute_id) == (
+            "邻里通行",
+            Category.NEIGHBOURS,
+            dispute.id,
+        )
         assert (case.state, case.source, case.version) == (CaseState.SCREENING, Source.REFERRAL, 1)
         assert (case.number, case.due_on, case.accepted_at) == (None, None, None)
         assert case.received_at == datetime(2026, 3, 2, 2, tzinfo=UTC)
@@ -156,7 +160,11 @@ class TestNumbers:
         from gongzhi.plugins.mediation.models import Case as Row
 
         await desk.take("accept", await desk.open())
-        beside = type(desk)(kernel, lambda role, **more: working(role, county.communities[1], **more), county.scope(county.communities[1]))
+        beside = type(desk)(
+            kernel,
+            lambda role, **more: working(role, county.communities[1], **more),
+            county.scope(county.communities[1]),
+        )
         await beside.take("accept", await beside.open())
         async with system_work(kernel) as work:
             nodes = [county.scope(code).node for code in county.communities]
@@ -168,11 +176,16 @@ class TestDecline:
     async def test_keeps_the_reason_that_the_applicant_is_told(self, desk):
         case = await desk.take("decline", await desk.open(), role="community_officer")
         assert (case.state, case.outcome, case.number) == (CaseState.NOT_ACCEPTED, "不属于民间纠纷", None)
-        assert [(row.what, row.to) for row in await desk.rows(Step)][-1] == ("decline", CaseState.NOT_ACCEPTED)
+        assert [(row.what, row.to) for row in await desk.rows(Step)][-1] == (
+            "decline",
+            CaseState.NOT_ACCEPTED,
+        )
 
 
 class TestInput:
-    @pytest.mark.parametrize("settings", [{"due_days": 0}, {"due_days": 61}, {"number_word": "字" * 9}, {"x": 1}])
+    @pytest.mark.parametrize(
+        "settings", [{"due_days": 0}, {"due_days": 61}, {"number_word": "字" * 9}, {"x": 1}]
+    )
     def test_of_settings_keeps_its_limits(self, settings):
         from gongzhi.plugins.mediation.settings import MediationSettings
 

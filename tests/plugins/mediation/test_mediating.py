@@ -106,7 +106,9 @@ class TestAgree:
     @pytest.mark.parametrize(
         ("effective_on", "perform_by"), [(None, TODAY - DAY), (TODAY + 5 * DAY, TODAY + 4 * DAY)]
     )
-    async def test_is_performed_after_it_takes_effect(self, desk, mediator, refused, effective_on, perform_by):
+    async def test_is_performed_after_it_takes_effect(
+        self, desk, mediator, refused, effective_on, perform_by
+    ):
         case = await desk.lead("in_mediation", mediator)
         days = {"effective_on": effective_on, "perform_by": perform_by}
         assert (await refused(PerformBeforeEffect, "agree", case, **days)).path == "performBy"
@@ -164,7 +166,9 @@ class TestVersion:
             ("performed", "close"),
         ],
     )
-    async def test_that_somebody_else_has_changed_refuses_the_step(self, desk, mediator, refused, state, step):
+    async def test_that_somebody_else_has_changed_refuses_the_step(
+        self, desk, mediator, refused, state, step
+    ):
         """Two people read the same version; the second to act is told so."""
         case = await desk.lead(state, mediator)
         told = desk.needed(step, mediator)

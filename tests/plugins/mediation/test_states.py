@@ -38,7 +38,11 @@ class TestNextState:
         with pytest.raises(WrongState) as refused:
             next_state(state, step)
         allowed = [name for name, transition in TRANSITIONS.items() if state in transition.since]
-        assert refused.value.facts == {"state": state.value, "step": step, "allowed": ", ".join(allowed) or "-"}
+        assert refused.value.facts == {
+            "state": state.value,
+            "step": step,
+            "allowed": ", ".join(allowed) or "-",
+        }
 
 
 class TestCommands:

@@ -52,7 +52,9 @@ class TestTally:
         await run_tasks()
         assert await counted() == [("2026-03-01", Category.NEIGHBOURS, 1, 0)]
 
-    async def test_counts_once_what_is_delivered_twice(self, desk, kernel, mediator, run_tasks, counted, fixed_clock):
+    async def test_counts_once_what_is_delivered_twice(
+        self, desk, kernel, mediator, run_tasks, counted, fixed_clock
+    ):
         """Delivery is at least once; the effect is once."""
         await desk.lead("closed", mediator)
         delivered = [one for one in await run_tasks() if one.name.startswith("mediation.")]
@@ -61,7 +63,9 @@ class TestTally:
             await deliver(kernel, one.kind, one.name, one.told)
         assert await counted() == [("2026-03-01", Category.NEIGHBOURS, 1, 1)]
 
-    async def test_is_read_by_the_county_which_reads_no_case(self, county_reader, desk, mediator, run_tasks, fixed_clock):
+    async def test_is_read_by_the_county_which_reads_no_case(
+        self, county_reader, desk, mediator, run_tasks, fixed_clock
+    ):
         """Counts of matters go up; what people told the committee does not."""
         case = await desk.lead("accepted", mediator)
         await run_tasks()
@@ -69,13 +73,17 @@ class TestTally:
         assert answered.data["mediationTallies"]["nodes"] == [
             {"month": "2026-03-01", "category": "NEIGHBOURS", "accepted": 1, "closed": 0}
         ]
-        assert (await county_reader().ask("{ mediationCases { totalCount } }")).code == "SCOPE_NEEDS_COMMUNITY"
+        assert (
+            await county_reader().ask("{ mediationCases { totalCount } }")
+        ).code == "SCOPE_NEEDS_COMMUNITY"
         inside = county_reader(inside=True)
         assert (await inside.ask("{ mediationCases { totalCount } }")).code == "FORBIDDEN"
         id_ = global_id("MediationCase", case.id)
         assert (await inside.ask(f'{{ mediationCase(id: "{id_}") {{ title }} }}')).code == "FORBIDDEN"
 
-    async def test_is_filtered_by_month_and_category(self, county_reader, desk, mediator, run_tasks, fixed_clock):
+    async def test_is_filtered_by_month_and_category(
+        self, county_reader, desk, mediator, run_tasks, fixed_clock
+    ):
         await desk.lead("accepted", mediator)
         await desk.lead("accepted", mediator, category=Category.FAMILY)
         await run_tasks()

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from gongzhi.tenants.onboarding.chunk import step_of
 from gongzhi.tenants.onboarding.provision import onboard, preview
 
 COUNTIES = {
@@ -19,11 +20,6 @@ NOTHING_ELSE = {"refused": 0, "renamed": 0, "not_asked_for": 0}
 
 def levels(rows_of, kernel):
     return dict(rows_of(kernel, "select level, count(*) from tenants.area group by level"))
-
-
-@pytest.fixture
-def fresh(make_kernel):
-    return make_kernel()
 
 
 class TestCounty:
@@ -70,6 +66,18 @@ class TestCounty:
 
         assert astray == []
 
+    async def test_keeps_the_order_of_the_file(self, fresh, divisions, asking, rows_of):
+        """The tree is walked as the statistics list it: each street, then its communities."""
+        asked = asking(fresh, divisions("370883"), "370883")
+        await onboard(fresh, asked)
+
+        in_order = [asked.survey.county.code]
+        for street in asked.survey.streets:
+            beneath = [one.code for one in asked.survey.communities if one.parent_code == street.code]
+            in_order += [street.code, *beneath]
+        found = rows_of(fresh, "select code from tenants.area order by path")
+        assert [code for (code,) in found] == in_order
+
     async def test_finds_a_rare_character(self, fresh, divisions, asking, rows_of):
         """䢺江镇 lies outside the characters that old spreadsheets know."""
         await onboard(fresh, asking(fresh, divisions("510129"), "510129"))
@@ -106,3 +114,11 @@ class TestEncoding:
 
         assert again.counts() == NOTHING_ELSE | {"created": 0, "unchanged": 159, "communities": 147}
         assert len(of_other) == 161
+
+
+class TestStep:
+    def test_sorts_as_its_number(self):
+        steps = [step_of(number) for number in range(1, 50_000)]
+
+        assert steps == sorted(steps)
+        assert steps[:1] + steps[34:36] == ["11", "1z", "210"]

@@ -1,0 +1,108 @@
+"""Columns as the JSON that the schema promises, and cursors as :mod:`gongzhi.core.ids` writes them, in SQL."""
+
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Date, Integer, LargeBinary, Numeric, Text, Uuid
+from sqlalchemy.dialects.postgresql import dialect
+from sqlalchemy.sql.elements import ColumnElement
+
+from gongzhi.core.api import CodeEnum, Order, Reading, parse_global_id, unopaque
+from gongzhi.graphql.plan import Unplanned
+
+_POSTGRESQL: Any = dialect()  # type: ignore[no-untyped-call]  # sqlalchemy leaves it so
+
+
+def quoted(table: Any) -> str:
+    return f'"{table.schema}"."{table.name}"'
+
+
+def column_of(reading: Reading, attribute: str) -> Any:
+    """The table's column behind an attribute of the model."""
+    return getattr(reading.model, attribute).property.columns[0]
+
+
+def plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+def row_id(global_id: str) -> Any:
+    """The row's id behind a global one."""
+    return parse_global_id(global_id)[1]
+
+
+def global_id_of(reading: Reading, column: str) -> str:
+    text = f"convert_to('{reading.name}:' || replace({column}::text, '-', ''), 'UTF8')"
+    return _base64url(text)
+
+
+def _base64url(raw: str) -> str:
+    return f"translate(encode({raw}, 'base64'), E'+/=\\n', '-_')"
+
+
+def value_of(column: Any, alias: str) -> str:
+    """A column as the JSON value the schema promises."""
+    kind, name = column.type, f'{alias}."{column.name}"'
+    if isinstance(kind, CodeEnum):
+        members = list(kind.enum_class)
+        if all(member.name == member.value.upper() for member in members):
+            return f"upper({name})"
+        cases = " ".join(f"when '{member.value}' then '{member.name}'" for member in members)
+        return f"case {name} {cases} end"
+    if isinstance(kind, Numeric):
+        return f"{name}::text"
+    if isinstance(kind, LargeBinary):
+        raise Unplanned("bytes")
+    return name
+
+
+_KEY_TYPES = (Text, Uuid, Integer, Date)
+
+
+def key_names(order: Order) -> list[str]:
+    return ["id"] if order.source == "id" else [order.source, "id"]
+
+
+def key_columns(reading: Reading, order: Order) -> list[str]:
+    return [column_of(reading, name).name for name in key_names(order)]
+
+
+def cursor_of(reading: Reading, order: Order, alias: str) -> str:
+    """The cursor of a row, as :func:`gongzhi.core.ids.opaque` would write it."""
+    parts = []
+    for name in key_names(order):
+        column = column_of(reading, name)
+        if not isinstance(column.type, _KEY_TYPES):
+            raise Unplanned(f"a cursor over {column.type}")
+        shown = f'{alias}."{column.name}"'
+        shown = shown if isinstance(column.type, Integer) else f"to_json({shown}::text)"
+        parts.append(f"{shown}::text")
+    start = f"""'["{reading.name}","{order.name}",'"""
+    joined = " || ',' || ".join(parts)
+    return _base64url(f"convert_to({start} || {joined} || ']', 'UTF8')")
+
+
+def cursor_values(reading: Reading, order: Order, cursor: str) -> list[Any]:
+    type_name, order_name, *values = unopaque(cursor)
+    keys = [column_of(reading, name) for name in key_names(order)]
+    if (type_name, order_name) != (reading.name, order.name) or len(values) != len(keys):
+        raise Unplanned("a cursor of another list")
+    return [_typed(column.type.python_type, value) for column, value in zip(keys, values, strict=True)]
+
+
+def _typed(kind: Any, value: Any) -> Any:
+    try:
+        return kind.fromisoformat(value) if hasattr(kind, "fromisoformat") else kind(value)
+    except (TypeError, ValueError) as error:
+        raise Unplanned("a damaged cursor") from error
+
+
+def sql_type_of(column: Any) -> str:
+    return "text" if isinstance(column.type, CodeEnum) else column.type.compile(_POSTGRESQL).lower()
+
+
+def rendered(criterion: ColumnElement[bool], reading: Reading, alias: str) -> str:
+    """A declared criterion as SQL on this alias."""
+    compiled = criterion.compile(dialect=_POSTGRESQL, compile_kwargs={"literal_binds": True})
+    table: Any = reading.model.__table__
+    return "(" + str(compiled).replace(f"{table.schema}.{table.name}.", f"{alias}.") + ")"
