@@ -49,7 +49,7 @@ def at_rest(environment: dict[str, str], folder: str) -> None:
     database_pid = int(postmaster.read_text().split()[0]) if postmaster else 0
     parts = {"web": 0.0, "worker": 0.0, "database": 0.0}
     for pid, command in processes().items():
-        if command.startswith("postgres") and parent_of(pid) == database_pid or pid == database_pid:
+        if (command.startswith("postgres") and parent_of(pid) == database_pid) or pid == database_pid:
             parts["database"] += pss_mb(pid)
         elif "gongzhi.core.cli" in command and folder in Path(f"/proc/{pid}/environ").read_text():
             parts["web" if " serve" in command else "worker"] += pss_mb(pid)
@@ -76,7 +76,9 @@ def main() -> None:
         times = []
         for run in ("cold", "second"):
             begun = time.perf_counter()
-            subprocess.run([GONGZHI, "demo", "--exit"], env=environment, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [GONGZHI, "demo", "--exit"], env=environment, check=True, stdout=subprocess.DEVNULL
+            )
             times.append(time.perf_counter() - begun)
             print(f"{run} demonstration: {times[-1]:.1f} s")
         print(f"second / cold: {times[1] / times[0]:.2f}")

@@ -83,7 +83,9 @@ async def measure(kernel: Kernel) -> None:
     full = [await onboard_copy(kernel, f"37084{n}") for n in range(RUNS)]
     for name, rates in (("nearly empty platform", empty), (f"platform of {count} communities", full)):
         rates.sort()
-        print(f"{name}: {statistics.median(rates):.0f} communities/s (min {rates[0]:.0f}, max {rates[-1]:.0f}; aim 300)")
+        print(
+            f"{name}: {statistics.median(rates):.0f} communities/s (min {rates[0]:.0f}, max {rates[-1]:.0f}; aim 300)"
+        )
     ratio = statistics.median(full) / statistics.median(empty)
     print(f"full / empty: {ratio:.2f} (aim at least 0.80)")
     await kernel.database.dispose()

@@ -175,7 +175,10 @@ def pending(address: DatabaseAddress, histories: Iterable[History]) -> list[str]
         for history in histories:
             scripts = ScriptDirectory.from_config(config_for(history, connection))
             opened = MigrationContext.configure(connection, opts={"version_table_schema": history.schemas[0]})
-            heads, known = set(opened.get_current_heads()), {script.revision for script in scripts.walk_revisions()}
+            heads, known = (
+                set(opened.get_current_heads()),
+                {script.revision for script in scripts.walk_revisions()},
+            )
             if heads <= known and heads != set(scripts.get_heads()):
                 behind.append(history.name)
     return behind

@@ -134,7 +134,7 @@ def many(by: str, description: str, *, order: str = "id") -> Any:
 class Node:
     """Anything that has an id of its own."""
 
-    @strawberry.field(description="The object's id, the same everywhere; opaque (全局编号).")
+    @strawberry.field(description="The object's id, the same everywhere; opaque (全局编号).")  # type: ignore[untyped-decorator]
     def id(root: Any, info: strawberry.Info) -> strawberry.ID:  # noqa: N805  # strawberry passes the row
         return strawberry.ID(global_id(info._raw_info.parent_type.name, root.id))  # noqa: SLF001
 

@@ -24,7 +24,7 @@ class Argument:
 
     def parameter(self, name: str) -> inspect.Parameter:
         """The argument as a parameter that strawberry reads."""
-        kind = Annotated[self.kind, strawberry.argument(description=self.description)]
+        kind = Annotated[self.kind, strawberry.argument(description=self.description)]  # type: ignore[name-defined]  # made at run time
         return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=self.default)
 
 

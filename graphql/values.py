@@ -98,7 +98,10 @@ def _typed(kind: Any, value: Any) -> Any:
 
 
 def sql_type_of(column: Any) -> str:
-    return "text" if isinstance(column.type, CodeEnum) else column.type.compile(_POSTGRESQL).lower()
+    """The column's type as a cast of a parameter; a collation belongs to the column, not to the cast."""
+    if isinstance(column.type, CodeEnum | Text):
+        return "text"
+    return str(column.type.compile(_POSTGRESQL)).lower()
 
 
 def rendered(criterion: ColumnElement[bool], reading: Reading, alias: str) -> str:

@@ -63,6 +63,9 @@ _SYMBOLIC: dict[type, Any] = {
     Range: _SymbolicRange(node=literal_column("s.node"), path=literal_column("s.lo")),  # type: ignore[arg-type]
 }
 
+#: The place of a row in its page; no column is called so.
+_AT = '"@place"'
+
 #: $1 tenant, $2 lo (a community's own path), $3 hi, $4 the node; a materialised first step, so that the
 #: settings stand before any policy reads them, and every root's predicate hangs on it.
 _SCOPE = (
@@ -221,20 +224,20 @@ class Writer:
         inner = f"select {alias}.* from {table} {alias} where {where} order by {ordering} limit {limit} + 1"
         fields = self.asked.beneath(selected)
         numbered = (
-            f"select {alias}.*, row_number() over (order by {ordering}) as place from ({inner}) {alias}"
+            f"select {alias}.*, row_number() over (order by {ordering}) as {_AT} from ({inner}) {alias}"
         )
         columns = self._page_columns(fields, reading, alias, limit, order, told)
         counted = f"(select count(*) from {table} {alias} where {' and '.join(matching) or 'true'})"
         wanted = ", ".join(f'{column or counted} as "{key}"' for key, column in columns.items())
-        return f"select row_to_json(x) from (select {wanted} from ({numbered}) {alias}) x"
+        return f"select row_to_json(x) from (select {wanted} from ({numbered}) {alias} having true) x"
 
     def _page_columns(  # noqa: PLR0917
         self, fields: list[Selected], reading: Reading, alias: str, limit: str, order: Order, told: Arguments
     ) -> dict[str, str | None]:
         """Response key to SQL of the parts of a page; None stands for the total, counted apart."""
         backward = told.get("last") is not None
-        within = f"filter (where {alias}.place <= {limit})"
-        in_order = f"order by {alias}.place {'desc' if backward else 'asc'}"
+        within = f"filter (where {alias}.{_AT} <= {limit})"
+        in_order = f"order by {alias}.{_AT} {'desc' if backward else 'asc'}"
         columns: dict[str, str | None] = {}
         for part in fields:
             if part.name == "__typename":
@@ -267,12 +270,12 @@ class Writer:
         self, part: Selected, reading: Reading, alias: str, limit: str, order: Order, told: Arguments
     ) -> str:
         backward = told.get("last") is not None
-        more = f"coalesce(bool_or({alias}.place > {limit}), false)"
+        more = f"coalesce(bool_or({alias}.{_AT} > {limit}), false)"
         after, before = told.get("after") is not None, told.get("before") is not None
-        within = f"filter (where {alias}.place <= {limit})"
+        within = f"filter (where {alias}.{_AT} <= {limit})"
         cursor = cursor_of(reading, order, alias)
-        first = f"(array_agg({cursor} order by {alias}.place asc) {within})[1]"
-        last = f"(array_agg({cursor} order by {alias}.place desc) {within})[1]"
+        first = f"(array_agg({cursor} order by {alias}.{_AT} asc) {within})[1]"
+        last = f"(array_agg({cursor} order by {alias}.{_AT} desc) {within})[1]"
         made = {
             "hasNextPage": "true" if before else "false" if backward else more,
             "hasPreviousPage": "true" if after else more if backward else "false",

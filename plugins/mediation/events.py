@@ -5,7 +5,7 @@ from typing import ClassVar
 from gongzhi.core.api import Event
 
 
-class CaseAccepted(Event):
+class CaseAccepted(Event, frozen=True):
     """A committee accepted a case."""
 
     name: ClassVar[str] = "mediation.case_accepted/1"
@@ -15,7 +15,7 @@ class CaseAccepted(Event):
     on: str
 
 
-class CaseAgreed(Event):
+class CaseAgreed(Event, frozen=True):
     """The parties of a case agreed."""
 
     name: ClassVar[str] = "mediation.case_agreed/1"
@@ -23,7 +23,7 @@ class CaseAgreed(Event):
     case_id: str
 
 
-class CaseClosed(Event):
+class CaseClosed(Event, frozen=True):
     """A case was closed, settled or not."""
 
     name: ClassVar[str] = "mediation.case_closed/1"

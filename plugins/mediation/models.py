@@ -3,7 +3,6 @@
 import datetime as dt
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import Date, ForeignKeyConstraint, Index, Integer, UniqueConstraint
@@ -69,7 +68,7 @@ class Mediator(UpwardRow, Versioned, Base):
     """A people's mediator (人民调解员) on the community's published roster."""
 
     __tablename__ = "mediator"
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         Index("mediator_name_idx", "tenant_id", "sort_key", "id"),
         {"schema": SCHEMA},
     )
@@ -84,7 +83,7 @@ class Dispute(TenantRow, Base):
     """The quarrel itself; it may come before the committee several times."""
 
     __tablename__ = "dispute"
-    __table_args__: ClassVar[Any] = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     category: Mapped[Category] = mapped_column(CodeEnum(Category))
     title: Mapped[str]
@@ -95,7 +94,7 @@ class Case(TenantRow, Versioned, Base):
     """One mediation of a dispute (调解案件)."""
 
     __tablename__ = "case"
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         UniqueConstraint("tenant_id", "number"),
         Index("case_state_idx", "tenant_id", "state", "id"),
         Index("case_received_idx", "tenant_id", "received_at", "id"),
@@ -129,7 +128,7 @@ class Party(TenantRow, Base):
     """Somebody the dispute is between (当事人)."""
 
     __tablename__ = "party"
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         Index("party_case_idx", "tenant_id", "case_id", "id"),
         _of_case(),
         {"schema": SCHEMA},
@@ -146,7 +145,7 @@ class Step(TenantRow, Base):
     """What was done with a case, when and by whom; the case's own timeline (办理记录)."""
 
     __tablename__ = "step"
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         Index("step_case_idx", "tenant_id", "case_id", "id"),
         _of_case(),
         {"schema": SCHEMA},
@@ -164,7 +163,7 @@ class Agreement(TenantRow, Versioned, Base):
     """What the parties agreed on (调解协议)."""
 
     __tablename__ = "agreement"
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         Index("agreement_case_idx", "tenant_id", "case_id", "id"),
         _of_case(),
         {"schema": SCHEMA},
@@ -182,7 +181,7 @@ class Tally(UpwardRow, Base):
 
     __tablename__ = "tally"
     __belongs__ = derived(upward_rows())
-    __table_args__: ClassVar[Any] = (
+    __table_args__ = (
         UniqueConstraint("tenant_id", "month", "category"),
         {"schema": SCHEMA},
     )

@@ -8,7 +8,7 @@ from gongzhi.core.api import Heard, Listener, UnitOfWork, new_id
 from gongzhi.plugins.mediation.models import Category, Tally
 
 
-class CaseCounts(Heard):
+class CaseCounts(Heard, frozen=True):
     """What the tally reads of a case's event."""
 
     category: str

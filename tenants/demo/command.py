@@ -59,7 +59,9 @@ def demo(settings: Settings, leave: bool, reset: bool) -> None:
         if reset:
             _reset(home, alone=alone)
         elif not alone:
-            console.print("演示已在运行。 The demonstration is running already; its window shows the addresses.")
+            console.print(
+                "演示已在运行。 The demonstration is running already; its window shows the addresses."
+            )
             return
         with opened(settings) as kernel:
             _run(kernel, settings, home, leave=leave)
@@ -129,7 +131,9 @@ async def _set_the_stage(kernel: Kernel, notes: stage.Notes) -> None:
 
 
 async def _bring_on_board(kernel: Kernel) -> None:
-    bar = Progress(TextColumn("易门县 530425"), BarColumn(), MofNCompleteColumn(), console=console, transient=True)
+    bar = Progress(
+        TextColumn("易门县 530425"), BarColumn(), MofNCompleteColumn(), console=console, transient=True
+    )
     with bar:
         task = bar.add_task("", total=None)
 
@@ -179,7 +183,7 @@ def _processes(settings: Settings, home: Path, port: int) -> Iterator[list[subpr
             logs.append((home / f"{name}.log").open("ab"))
             command = [sys.executable, "-m", "gongzhi.core.cli", name, "--with-parent"]
             processes.append(
-                subprocess.Popen(
+                subprocess.Popen(  # noqa: S603  # our own command line
                     command, stdin=subprocess.PIPE, stderr=logs[-1], env=environment, start_new_session=True
                 )
             )
@@ -208,9 +212,17 @@ def _wait_ready(base: str, processes: list[subprocess.Popen[bytes]], *, seconds:
 
 
 def _show(base: str, settings: Settings, notes: stage.Notes) -> None:
-    lines = [f"GraphQL    {base}/graphql", f"GraphiQL   {base}/graphiql", f"健康 health {base}/health/ready", ""]
+    lines = [
+        f"GraphQL    {base}/graphql",
+        f"GraphiQL   {base}/graphiql",
+        f"健康 health {base}/health/ready",
+        "",
+    ]
     lines += ["账号 accounts（密码仅用于本机演示 passwords are for this machine's demo only）"]
-    lines += [f"  {a['login']:<14} {notes.passwords[a['login']]}  {a['name']} @ {a['at']}" for a in stage.SCRIPT["account"]]
+    lines += [
+        f"  {a['login']:<14} {notes.passwords[a['login']]}  {a['name']} @ {a['at']}"
+        for a in stage.SCRIPT["account"]
+    ]
     lines += ["", f"对接令牌 integrator's token: {notes.token}", f"数据目录 data folder: {settings.data_dir}"]
     lines += [f"其他命令 other commands: GONGZHI_DATA_DIR={settings.data_dir} .venv/bin/gongzhi tenant list"]
     console.rule("共治 gongzhi")
@@ -221,7 +233,7 @@ def _show(base: str, settings: Settings, notes: stage.Notes) -> None:
     console.print("粘贴试一试 paste this:")
     console.print(
         f"curl -s {base}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer {notes.token}' "
-        f"-d '{{\"query\": \"{query}\"}}'",
+        f'-d \'{{"query": "{query}"}}\'',
         soft_wrap=True,
         markup=False,
     )

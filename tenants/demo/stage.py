@@ -1,7 +1,6 @@
 """Setting the stage: county, grids, profile, plugin, accounts, token; each step safe to repeat."""
 
 import json
-import os
 import secrets
 import tomllib
 from dataclasses import dataclass, field
@@ -46,7 +45,7 @@ class Notes:
         new = self.file.with_suffix(".new")
         new.touch(mode=0o600)
         new.write_text(json.dumps(kept, ensure_ascii=False, indent=2), encoding="utf-8")
-        os.replace(new, self.file)
+        new.replace(self.file)
 
 
 async def bring_county_on_board(kernel: Kernel, progress: Progress) -> Outcome:
@@ -114,4 +113,6 @@ async def _has_account(kernel: Kernel, login: str) -> bool:
     from gongzhi.core.api import system_work
 
     async with system_work(kernel) as work:
-        return (await work.session.scalars(select(Account.id).where(Account.login == login))).first() is not None
+        return (
+            await work.session.scalars(select(Account.id).where(Account.login == login))
+        ).first() is not None

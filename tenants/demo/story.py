@@ -27,7 +27,7 @@ _STEPS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-class StoryStuck(RuntimeError):
+class StoryStuck(RuntimeError):  # noqa: N818  # says what happened
     """The server answered what the story does not expect."""
 
 
@@ -43,7 +43,10 @@ class Visitor:
 
     def ask(self, document: str, **variables: Any) -> Any:
         """The data a document of ``documents/`` answers with."""
-        body = {"query": (_DOCUMENTS / f"{document}.graphql").read_text(encoding="utf-8"), "variables": variables}
+        body = {
+            "query": (_DOCUMENTS / f"{document}.graphql").read_text(encoding="utf-8"),
+            "variables": variables,
+        }
         scope = variables.pop("scope", SCRIPT["community"])
         answer = self._http.post("/graphql", json=body, headers={"Gongzhi-Scope": scope}).json()
         if answer.get("errors"):
@@ -96,7 +99,11 @@ def _mediator(admin: Visitor) -> str:
     if known:
         return str(known[0]["id"])
     appointed = admin.do(
-        "appoint", "demo-appoint-a-mediator", name="演示·调解员", appointedOn="2026-01-01", termEndsOn="2028-12-31"
+        "appoint",
+        "demo-appoint-a-mediator",
+        name="演示·调解员",
+        appointedOn="2026-01-01",
+        termEndsOn="2028-12-31",
     )
     return str(appointed["id"])
 

@@ -124,7 +124,6 @@ class TestPending:
     def test_names_nothing_once_migrated(self, fresh_address, histories):
         assert pending(fresh_address, histories) == []
 
-
     def test_names_nothing_where_the_database_is_newer(self, fresh_address, histories):
         """Old processes stay ready while new ones start."""
         with connected(fresh_address) as connection:

@@ -6,9 +6,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from gongzhi.core.api import Caller, parse_global_id
-from gongzhi.core.testing import Name
-from gongzhi.graphql.catalogue import Catalogue, readings_of
+from gongzhi.core.api import Caller
+from gongzhi.graphql.catalogue import readings_of
 from gongzhi.graphql.compiler import Compiler
 from gongzhi.graphql.http import Endpoint
 from gongzhi.graphql.requests import Request
@@ -38,13 +37,12 @@ async def test_says_the_same(kernel, county, document, code):
     compiler = Compiler(schema._schema, {reading.name: reading for reading in readings_of(schema)})
     plain = await endpoint.execute(caller, Request(query=document))
     ready = compiler.ready(document, None, {}, scope)
-    print(ready.plan.sql)
     connection = await asyncpg.connect(kernel.database.address.url_for("gongzhi_app"))
     try:
-        tenant, lo, hi = scope.settings()
+        tenant, _lo, hi = scope.settings()
         row = await connection.fetchrow(ready.plan.sql, tenant, scope.path, hi, scope.node, *ready.values())
     finally:
         await connection.close()
-    body = "{" + ",".join(f'"{k}":{v or "null"}' for k, v in zip(ready.plan.roots, row)) + "}"
+    body = "{" + ",".join(f'"{k}":{v or "null"}' for k, v in zip(ready.plan.roots, row, strict=False)) + "}"
     assert "errors" not in plain.body, plain.body
     assert exact(body) == exact(msgspec.json.encode(plain.body["data"]).decode())

@@ -8,7 +8,7 @@ from gongzhi.plugins.mediation.models import Case, Step
 from gongzhi.plugins.mediation.states import next_state
 
 
-class TakeStep(Input):
+class TakeStep(Input, frozen=True):
     """A step with a case that was read before (案件步骤)."""
 
     case_id: Annotated[UUID, ref("MediationCase", "Which case (案件).")]

@@ -40,7 +40,7 @@ class InOtherHands(Invalid):
     en = "A court, the police or another organ has accepted or settled this matter already"
 
 
-class NewParty(Input):
+class NewParty(Input, frozen=True):
     """Somebody the dispute is between (当事人)."""
 
     side: Annotated[Side, told("On which side (哪一方).")]
@@ -48,7 +48,7 @@ class NewParty(Input):
     consented: Annotated[bool, told("Agrees to be mediated (同意调解).")] = True
 
 
-class OpenCase(Input, kw_only=True):
+class OpenCase(Input, frozen=True, kw_only=True):
     """A dispute as it is told at the counter, on a visit, or in a letter of referral (纠纷登记)."""
 
     title: Annotated[
@@ -61,7 +61,7 @@ class OpenCase(Input, kw_only=True):
     grid_id: Annotated[UUID, ref("Grid", "The grid it happened in (所在网格).")] | None = None
 
 
-class AcceptCase(TakeStep, kw_only=True):
+class AcceptCase(TakeStep, frozen=True, kw_only=True):
     """A case that the committee takes on (受理)."""
 
     in_other_hands: Annotated[
@@ -69,7 +69,7 @@ class AcceptCase(TakeStep, kw_only=True):
     ] = False
 
 
-class DeclineCase(TakeStep, kw_only=True):
+class DeclineCase(TakeStep, frozen=True, kw_only=True):
     """A case that the committee can't take on (不予受理)."""
 
     reason: Annotated[

@@ -46,19 +46,19 @@ class PerformBeforeEffect(Invalid):
     en = "The day of performance can't lie before the day of effect"
 
 
-class AssignCase(TakeStep, kw_only=True):
+class AssignCase(TakeStep, frozen=True, kw_only=True):
     """A case and who will mediate it (指派)."""
 
     mediator_id: Annotated[UUID, ref("Mediator", "The mediator in charge (首席调解员).")]
 
 
-class BeginMediation(TakeStep, kw_only=True):
+class BeginMediation(TakeStep, frozen=True, kw_only=True):
     """A case whose mediation begins (开始调解)."""
 
     rights_told: Annotated[bool, told("All parties were told their rights and duties (已告知权利义务).")]
 
 
-class ReachAgreement(TakeStep, kw_only=True):
+class ReachAgreement(TakeStep, frozen=True, kw_only=True):
     """What the parties agreed on (协议内容)."""
 
     form: Annotated[AgreementForm, told("Written or oral (形式).")]
@@ -69,7 +69,7 @@ class ReachAgreement(TakeStep, kw_only=True):
     perform_by: Annotated[dt.date, told("The day by which it is performed (履行期限).")] | None = None
 
 
-class TerminateMediation(TakeStep, kw_only=True):
+class TerminateMediation(TakeStep, frozen=True, kw_only=True):
     """A mediation that ends without an agreement (终止调解)."""
 
     reason: Annotated[str, told("Why it ends (终止原因).", min_length=4, max_length=400)]

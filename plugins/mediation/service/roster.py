@@ -16,7 +16,7 @@ class TermTooShort(Invalid):
     en = "A term ends after it begins"
 
 
-class AppointMediator(Input):
+class AppointMediator(Input, frozen=True):
     """A mediator and the term of appointment (聘任)."""
 
     name: Annotated[str, told("The name on the published roster (姓名).", min_length=1, max_length=60)]
