@@ -7,13 +7,13 @@ from typing import ClassVar
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from gongzhi.core.db import unit_of_work
 from gongzhi.core.events import Event, Heard, Listener, Task
 from gongzhi.core.hookspecs import hookimpl
 from gongzhi.core.kernel import Kernel
-from gongzhi.core.models import Audit
+from gongzhi.core.models import Audit, Outbox
 from gongzhi.core.plugins import PluginCard, Plugins
 from gongzhi.core.scope import Scope
 from gongzhi.core.system import system_work
@@ -137,3 +137,15 @@ def until():
                 await asyncio.sleep(0.01)
 
     return until
+
+
+@pytest.fixture
+def outbox_left_empty(kernel, event_loop):
+    """What a test put into the outbox without meaning it to be delivered is taken out again."""
+    yield
+
+    async def take_out():
+        async with system_work(kernel) as work:
+            await work.session.execute(delete(Outbox).where(Outbox.position.is_(None)))
+
+    event_loop.run(take_out())

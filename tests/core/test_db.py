@@ -22,6 +22,8 @@ from gongzhi.plugins.mediation.events import CaseAgreed
 from gongzhi.tenants.models import PluginSwitch, Tenant
 from gongzhi.tenants.service.onboarding import TASK
 
+pytestmark = pytest.mark.usefixtures("outbox_left_empty")
+
 
 @pytest.fixture
 def here():

@@ -15,6 +15,8 @@ from gongzhi.core.scope import Community
 from gongzhi.core.system import system_work
 from gongzhi.tenants.service.onboarding import TASK
 
+pytestmark = pytest.mark.usefixtures("outbox_left_empty")
+
 
 @pytest.fixture
 def here():
