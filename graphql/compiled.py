@@ -4,10 +4,10 @@ from collections import Counter
 
 import asyncpg
 import msgspec
-import strawberry
+from graphql import GraphQLSchema
 
-from gongzhi.core.api import Caller, Kernel
-from gongzhi.graphql.catalogue import Catalogue, readings_of
+from gongzhi.core.api import Caller, Invalid, Kernel, Scope
+from gongzhi.graphql.catalogue import Catalogue
 from gongzhi.graphql.compiler import Compiler, Ready
 from gongzhi.graphql.plan import Unplanned
 from gongzhi.graphql.requests import Request
@@ -16,8 +16,9 @@ from gongzhi.graphql.requests import Request
 class CompiledReads:
     """The fast way of an endpoint. What it leaves (None) is for the plain executor: mutations, refusals, steps."""
 
-    def __init__(self, kernel: Kernel, compiler: Compiler, catalogue: Catalogue) -> None:
-        self._kernel, self._compiler, self._catalogue = kernel, compiler, catalogue
+    def __init__(self, kernel: Kernel, schema: GraphQLSchema, catalogue: Catalogue) -> None:
+        self._kernel, self._catalogue = kernel, catalogue
+        self._compiler = Compiler(schema, catalogue.nodes)
         #: Why operations were left to the plain executor, and how often.
         self.fallbacks: Counter[str] = Counter()
 
@@ -26,48 +27,35 @@ class CompiledReads:
         if caller.scope is None:
             return None
         try:
-            ready = self._compiler.ready(
-                request.query, request.operation_name, request.variables, caller.scope
-            )
-        except Unplanned as reason:
-            self.fallbacks[str(reason)] += 1
+            told = request.query, request.operation_name, request.variables
+            ready = self._compiler.ready(*told, caller.scope)
+            self._check(caller, caller.scope, ready)
+            return await self._run(caller.scope, ready)
+        except (Unplanned, Invalid, asyncpg.DataError) as reason:
+            # What would end in a refusal is refused by the plain executor, in its words.
+            self.fallbacks[str(reason) if isinstance(reason, Unplanned) else "refused"] += 1
             return None
-        if not self._allowed(caller, ready):
-            self.fallbacks["refused"] += 1
-            return None
-        return await self._run(caller, ready)
 
-    def _allowed(self, caller: Caller, ready: Ready) -> bool:
-        assert caller.scope is not None
-        path = caller.scope.path
-        if not all(caller.actor.may(permission, path) for permission in ready.plan.permissions):
-            return False
-        return all(self._offered(caller, plugin) for plugin in ready.plan.plugins(self._catalogue.models))
+    def _check(self, caller: Caller, scope: Scope, ready: Ready) -> None:
+        """:raises Unplanned: something of the plan is not for this caller, or is switched off here."""
+        plan = ready.plan
+        allowed = all(caller.actor.may(permission, scope.path) for permission in plan.permissions)
+        if not allowed or not all(
+            self._offered(caller, name) for name in plan.plugins(self._catalogue.models)
+        ):
+            raise Unplanned("refused")
 
     def _offered(self, caller: Caller, plugin: str) -> bool:
         if caller.switched_on is None or not self._kernel.plugins.cards[plugin].switchable:
             return True
         return plugin in caller.switched_on
 
-    async def _run(self, caller: Caller, ready: Ready) -> bytes | None:
-        assert caller.scope is not None
-        tenant, _lo, hi = caller.scope.settings()
+    async def _run(self, scope: Scope, ready: Ready) -> bytes:
+        tenant, _lo, hi = scope.settings()
         pool = await self._kernel.database.pool()
-        try:
-            row = await pool.fetchrow(
-                ready.plan.sql, tenant, caller.scope.path, hi, caller.scope.node, *ready.values()
-            )
-        except asyncpg.DataError:
-            # What the caller told does not fit a column; the plain executor says so in its words.
-            self.fallbacks["data"] += 1
-            return None
+        row = await pool.fetchrow(ready.plan.sql, tenant, scope.path, hi, scope.node, *ready.values())
         parts = (
             msgspec.json.encode(key) + b":" + (part or b"null")
             for key, part in zip(ready.plan.roots, row, strict=True)
         )
         return b'{"data":{' + b",".join(parts) + b"}}"
-
-
-def compiler_of(schema: strawberry.Schema) -> Compiler:
-    """The compiler of a schema."""
-    return Compiler(schema._schema, {reading.name: reading for reading in readings_of(schema)})  # noqa: SLF001

@@ -61,7 +61,7 @@ class Prepared:
     operation: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     flag_names: tuple[str, ...]
-    outlines: dict[Any, Outline] = field(default_factory=dict)
+    outlines: "OrderedDict[Any, Outline]" = field(default_factory=OrderedDict)
     plans: "OrderedDict[Any, Plan | Unplanned]" = field(default_factory=OrderedDict)
 
 
@@ -73,15 +73,21 @@ class Ready:
     arguments: Sequence[Arguments]
 
     def values(self) -> list[Any]:
-        """What the statement's parameters are, the scope's apart."""
+        """What the statement's parameters are, the scope's apart.
+
+        :raises Unplanned: an argument is one that the plain executor will refuse.
+        """
         return [bind(self.arguments) for bind in self.plan.binds]
 
 
 class Compiler:
-    """The compiler of one schema."""
+    """The compiler of one schema.
 
-    def __init__(self, schema: GraphQLSchema, readings: Mapping[str, Reading]) -> None:
-        self._schema, self._readings = schema, readings
+    :param nodes: the types whose objects ``node`` finds, by name.
+    """
+
+    def __init__(self, schema: GraphQLSchema, nodes: Mapping[str, Reading]) -> None:
+        self._schema, self._nodes = schema, nodes
         self._documents: OrderedDict[tuple[str, str | None], Prepared | Unplanned] = OrderedDict()
 
     def ready(
@@ -101,12 +107,13 @@ class Compiler:
         asked = Asked(self._schema, prepared.operation, prepared.fragments, flags)
         assert self._schema.query_type is not None
         roots = asked.roots(self._schema.query_type)
-        kinds = {root.key: _kind_of(root, told) for root in roots if root.name == "node"}
+        kinds = {root.key: self._kind_of(root, told) for root in roots if root.name == "node"}
         under = (*flags.values(), *kinds.values())
         outline = prepared.outlines.get(under)
         if outline is None:
             argued = list(self._argued(asked, roots, kinds))
-            outline = prepared.outlines[under] = Outline(asked, roots, kinds, argued)
+            outline = Outline(asked, roots, kinds, argued)
+            _keep(prepared.outlines, under, outline, PLANS)
         arguments = [
             get_argument_values(selected.definition, selected.nodes[0], told) for selected in outline.argued
         ]
@@ -160,42 +167,41 @@ class Compiler:
             if isinstance(kind, GraphQLObjectType):
                 yield from self._argued(asked, asked.beneath(selected, kind), {})
 
+    def _kind_of(self, selected: Selected, told: VariableValues) -> str:
+        """The type that the id of a ``node`` field names."""
+        arguments = get_argument_values(selected.definition, selected.nodes[0], told)
+        kind = parse_global_id(arguments["id"])[0]
+        if kind not in self._nodes:
+            raise Unplanned("no such type")
+        return kind
+
     def _planned(
         self, outline: Outline, scope_kind: type, arguments: Sequence[Arguments]
     ) -> Plan | Unplanned:
         writer = Writer(outline.asked, scope_kind, arguments, outline.places())
         try:
-            return writer.plan([self._root(selected, outline, arguments) for selected in outline.roots])
+            return writer.plan([self._root(selected, outline) for selected in outline.roots])
         except Unplanned as error:
             return error
         except Invalid as error:
             return Unplanned(error.code)
 
-    def _root(self, selected: Selected, outline: Outline, arguments: Sequence[Arguments]) -> Root:
+    def _root(self, selected: Selected, outline: Outline) -> Root:
         """How a root field reads."""
         if selected.name == "__typename":
             return Root(selected, None, page=False)
         if selected.name.startswith("__"):
             raise Unplanned("introspection")
-        declared: Any = selected.definition.extensions["strawberry-definition"]
-        needs = declared.metadata.get("needs")
-        reading = self._readings.get(outline.kinds.get(selected.key, "")) or needs
+        if selected.key in outline.kinds:
+            reading: Any = self._nodes[outline.kinds[selected.key]]
+        else:
+            declared: Any = selected.definition.extensions["strawberry-definition"]
+            reading = declared.metadata.get("needs")
         if not isinstance(reading, Reading):
             raise Unplanned(f"{selected.name} is made in Python")
         if get_named_type(selected.definition.type).name.endswith("Connection"):
             return Root(selected, reading, page=True)
-        told = arguments[outline.places()[id(selected.nodes[0])]]
-        if parse_global_id(told["id"])[0] != reading.name:
-            raise Unplanned("an id of another type")
         return Root(selected, reading, page=False)
-
-
-def _kind_of(selected: Selected, told: VariableValues) -> str:
-    """The type that the id of a ``node`` field names."""
-    try:
-        return parse_global_id(get_argument_values(selected.definition, selected.nodes[0], told)["id"])[0]
-    except Invalid as error:
-        raise Unplanned("no id") from error
 
 
 def _keep(cache: "OrderedDict[Any, Any]", key: Any, value: Any, most: int) -> None:

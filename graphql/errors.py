@@ -66,10 +66,14 @@ class Unexpected(Refusal):
 
 @dataclass
 class Answer:
-    """What goes back."""
+    """What goes back.
+
+    :param raw: the body as bytes, where it is known already.
+    """
 
     status: int
     body: dict[str, Any]
+    raw: bytes | None = None
 
 
 def unexpected(error: BaseException) -> Unexpected:

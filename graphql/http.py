@@ -8,7 +8,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from gongzhi.core.api import Caller, Credentials, Kernel, Refusal
 from gongzhi.graphql.catalogue import Catalogue
-from gongzhi.graphql.compiled import CompiledReads, compiler_of
+from gongzhi.graphql.compiled import CompiledReads
 from gongzhi.graphql.context import Context
 from gongzhi.graphql.errors import Answer, MethodNotAllowed, RequestMalformed, refused, told_error, unexpected
 from gongzhi.graphql.requests import Request, credentials_of, headers_of, language_of, read_request
@@ -22,7 +22,7 @@ class Endpoint:
         self.kernel = kernel
         self.schema = build_schema(kernel.plugins)
         self._catalogue = Catalogue.of(kernel.plugins, self.schema)
-        self.compiled = CompiledReads(kernel, compiler_of(self.schema), self._catalogue)
+        self.compiled = CompiledReads(kernel, self.schema._schema, self._catalogue)  # noqa: SLF001
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
@@ -30,7 +30,7 @@ class Endpoint:
         headers = [(b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store")]
         if answer.status == 405:
             headers.append((b"allow", b"POST"))
-        payload = msgspec.json.encode(answer.body)
+        payload = answer.raw or msgspec.json.encode(answer.body)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": payload, "more_body": False})
 
@@ -42,7 +42,8 @@ class Endpoint:
                 return refused(MethodNotAllowed(), language)
             request = await read_request(receive)
             caller = await self._caller(credentials_of(scope, headers))
-            return await self.execute(caller, request)
+            compiled = await self.compiled.answer(caller, request)
+            return await self.execute(caller, request) if compiled is None else Answer(200, {}, compiled)
         except Refusal as refusal:
             return refused(refusal, language)
         except Exception as error:  # noqa: BLE001  # logged whole, told by reference

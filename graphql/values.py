@@ -26,9 +26,12 @@ def plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def row_id(global_id: str) -> Any:
-    """The row's id behind a global one."""
-    return parse_global_id(global_id)[1]
+def row_id(reading: Reading, global_id: str) -> Any:
+    """The row's id behind a global one of this type."""
+    type_name, found = parse_global_id(global_id)
+    if type_name != reading.name:
+        raise Unplanned("an id of another type")
+    return found
 
 
 def global_id_of(reading: Reading, column: str) -> str:
@@ -83,10 +86,11 @@ def cursor_of(reading: Reading, order: Order, alias: str) -> str:
 
 
 def cursor_values(reading: Reading, order: Order, cursor: str) -> list[Any]:
-    type_name, order_name, *values = unopaque(cursor)
+    told = unopaque(cursor)
     keys = [column_of(reading, name) for name in key_names(order)]
-    if (type_name, order_name) != (reading.name, order.name) or len(values) != len(keys):
+    if told[:2] != [reading.name, order.name] or len(told) != 2 + len(keys):
         raise Unplanned("a cursor of another list")
+    values = told[2:]
     return [_typed(column.type.python_type, value) for column, value in zip(keys, values, strict=True)]
 
 

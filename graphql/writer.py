@@ -182,23 +182,20 @@ class Writer:
     def _many(self, selected: Selected, parent: Reading, declared: Many, parent_alias: str) -> str:
         at = self.places[id(selected.nodes[0])]
         target = parent.target(_python_name(selected))
-        first = self.arguments[at]["first"]
-        if not 1 <= first <= MOST:
-            raise Unplanned("first out of bounds")
         table, alias = self._open(target), self._alias()
         points = (
             f"{alias}.{column_of(target, declared.by).name} = {parent_alias}.{column_of(parent, 'id').name}"
         )
         where = " and ".join([points, *self._joined(target, alias, parent, parent_alias)])
         order = f"{alias}.{column_of(target, declared.order).name}, {alias}.{column_of(target, 'id').name}"
-        limit = self.bind("bigint", _given(at, "first"))
+        limit = self.bind("bigint", _then(_bounded, _given(at, "first")))
         row = self._row(self.asked.beneath(selected), target, alias)
         inner = f"select {row} as node from {table} {alias} where {where} order by {order} limit {limit}"
         return f"(select coalesce(json_agg(m.node), '[]') from ({inner}) m)"
 
     def _item(self, selected: Selected, reading: Reading, at: int) -> str:
         table, alias = self._open(reading), self._alias()
-        wanted = self.bind("uuid", _then(row_id, _given(at, "id")))
+        wanted = self.bind("uuid", _then(partial(row_id, reading), _given(at, "id")))
         where = " and ".join(
             [f"{alias}.{column_of(reading, 'id').name} = {wanted}", *self._scoped(reading, alias)]
         )
@@ -212,7 +209,6 @@ class Writer:
         told = self.arguments[at]
         order = next(order for order in reading.orders if order.name == plain(told["order"]))
         backward = told.get("last") is not None
-        _check_limits(told)
         table, alias = self._open(reading), self._alias()
         matching = [*self._scoped(reading, alias), *self._filtered(reading, alias, at)]
         bounds = list(self._bounds(reading, order, alias, at))
@@ -311,7 +307,6 @@ class Writer:
         for name, rising in (("after", not order.descending), ("before", order.descending)):
             if self.arguments[at].get(name) is None:
                 continue
-            cursor_values(reading, order, self.arguments[at][name])
             values = _then(partial(cursor_values, reading, order), _given(at, name))
             bounds = [
                 self.bind(sql_type_of(key), _then(itemgetter(place), values))
@@ -347,15 +342,15 @@ def _python_name(selected: Selected) -> str:
     return str(selected.definition.extensions["strawberry-definition"].python_name)
 
 
-def _check_limits(told: Arguments) -> None:
-    first, last = told.get("first"), told.get("last")
-    if first is not None and last is not None:
-        raise Unplanned("first and last together")
-    for wanted in (first, last):
-        if wanted is not None and not 1 <= wanted <= MOST:
-            raise Unplanned("a page out of bounds")
+def _bounded(wanted: int) -> int:
+    if not 1 <= wanted <= MOST:
+        raise Unplanned("a page out of bounds")
+    return wanted
 
 
 def _limit(told: Arguments) -> int:
-    wanted = told.get("last") if told.get("last") is not None else told.get("first")
-    return PAGE if wanted is None else int(wanted)
+    first, last = told.get("first"), told.get("last")
+    if first is not None and last is not None:
+        raise Unplanned("first and last together")
+    wanted = first if last is None else last
+    return PAGE if wanted is None else _bounded(wanted)

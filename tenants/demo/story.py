@@ -90,7 +90,9 @@ def _case(people: dict[str, Visitor], notes: Notes, tell: Callable[[str], None])
         )
         notes.case_id = opened["id"]
         notes.keep()
-        tell(f"demo-grid: open → {opened['state']}")
+        tell(
+            "demo-grid: open → SCREENING（网格员只能登记，不能查看案件 a grid worker tells, and can't read cases）"
+        )
     return dict(people["demo-admin"].ask("case", id=notes.case_id)["mediationCase"])
 
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from gongzhi.core.api import Caller
-from gongzhi.graphql.catalogue import readings_of
+from gongzhi.graphql.catalogue import Catalogue
 from gongzhi.graphql.compiler import Compiler
 from gongzhi.graphql.http import Endpoint
 from gongzhi.graphql.requests import Request
@@ -34,7 +34,7 @@ async def test_says_the_same(kernel, county, document, code):
     caller = Caller(actor=actor_of(kernel, "county_operator", scope), scope=scope)
     endpoint = Endpoint(kernel)
     schema = endpoint.schema
-    compiler = Compiler(schema._schema, {reading.name: reading for reading in readings_of(schema)})
+    compiler = Compiler(schema._schema, Catalogue.of(kernel.plugins, schema).nodes)
     plain = await endpoint.execute(caller, Request(query=document))
     ready = compiler.ready(document, None, {}, scope)
     connection = await asyncpg.connect(kernel.database.address.url_for("gongzhi_app"))
@@ -46,3 +46,35 @@ async def test_says_the_same(kernel, county, document, code):
     body = "{" + ",".join(f'"{k}":{v or "null"}' for k, v in zip(ready.plan.roots, row, strict=False)) + "}"
     assert "errors" not in plain.body, plain.body
     assert exact(body) == exact(msgspec.json.encode(plain.body["data"]).decode())
+
+
+class TestAKeptPlan:
+    """A plan is kept for the shape of the arguments; their values are checked each time."""
+
+    @pytest.mark.parametrize(
+        ("document", "first", "then"),
+        [
+            ("query ($n: Int) { grids(first: $n) { totalCount } }", {"n": 1}, {"n": 1000}),
+            ("query ($n: Int!) { grids { nodes { versions(first: $n) { id } } } }", {"n": 1}, {"n": 1000}),
+            ("query ($c: String) { grids(after: $c) { totalCount } }", {"c": "grid"}, {"c": "area"}),
+            ("query ($i: ID!) { grid(id: $i) { code } }", {"i": "Grid"}, {"i": "Person"}),
+            ("query ($i: ID!) { grid(id: $i) { code } }", {"i": "Grid"}, {"i": "nonsense"}),
+        ],
+    )
+    async def test_is_not_used_for_what_is_refused(self, kernel, sample, client, document, first, then):
+        admin = client.as_(sample.tokens["community_admin"])
+        ends = "{ grids { pageInfo { endCursor } } areas { pageInfo { endCursor } } }"
+        cursors = (await admin.ask(ends)).data
+        known = {
+            "grid": cursors["grids"]["pageInfo"]["endCursor"],
+            "area": cursors["areas"]["pageInfo"]["endCursor"],
+        }
+        known |= sample.ids
+
+        def told(values):
+            return {name: known.get(value, value) for name, value in values.items()}
+
+        fine = await admin.ask(document, **told(first))
+        assert not fine.errors
+        refused = await admin.ask(document, **told(then))
+        assert refused.errors or refused.data == {"grid": None}
