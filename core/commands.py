@@ -225,7 +225,9 @@ async def performing(
         async with unit_of_work(kernel, caller.scope, caller.actor, call=call) as work:
             if call is not None and (first := await _first_result(work, call)) is not None:
                 work.call = None
-                yield Performed(work, await _again(work, case, first))
+                again = await _again(work, case, first)
+                work.audit(case.action, again, outcome="again")
+                yield Performed(work, again)
                 return
             service = case.service(work)
             argument = () if case.input is NoInput else (understand(case.input, raw),)

@@ -199,8 +199,11 @@ class Compiler:
             reading = declared.metadata.get("needs")
         if not isinstance(reading, Reading):
             raise Unplanned(f"{selected.name} is made in Python")
-        if get_named_type(selected.definition.type).name.endswith("Connection"):
+        named = get_named_type(selected.definition.type).name
+        if named == f"{reading.name}Connection":
             return Root(selected, reading, page=True)
+        if named != reading.name and selected.name != "node":
+            raise Unplanned(f"{selected.name} is made in Python")
         return Root(selected, reading, page=False)
 
 

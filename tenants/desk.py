@@ -269,15 +269,14 @@ async def switch_plugin(kernel: Kernel, code: str, plugin: str, turn: str) -> No
         await (switches.enable(switch) if turn == "enable" else switches.disable(switch))
 
 
-async def turn_community(kernel: Kernel, code: str, turn: Literal["suspend", "resume"]) -> None:
-    """Suspend or resume a community, as the operator of the server."""
+async def turn_community(kernel: Kernel, code: str, turn: Literal["suspend", "resume", "archive"]) -> None:
+    """Suspend, resume or archive a community, as the operator of the server."""
     async with system_work(kernel) as work:
         area = await area_at(work.session, code)
         tenant = await work.load(Tenant, area.id)
     async with unit_of_work(kernel, Range(area.id, area.path), kernel.robot("desk")) as work:
         change = ChangeState(community_id=tenant.id, version=tenant.version)
-        communities = Communities(work)
-        await (communities.suspend(change) if turn == "suspend" else communities.resume(change))
+        await getattr(Communities(work), turn)(change)
 
 
 async def list_communities(kernel: Kernel, under: str | None) -> list[tuple[str, str, str, str]]:

@@ -235,7 +235,7 @@ class AuditEntry(Node):
 
     at: dt.datetime = column("When (时间).")
     action: str = column("What was done (动作).")
-    outcome: str = column("done, or the code of the refusal (结果).")
+    outcome: str = column("done, again for a repeated key, or the code of the refusal (结果).")
     subject_type: str | None = column("The kind of object (对象类型).")
     fields: list[str] = column("The names of the fields told (涉及字段).")
     sealed: bool = step(
@@ -351,6 +351,7 @@ class TenantMutation:
     start_onboarding = mutation(Onboardings.start, Job)
     suspend_community = mutation(Communities.suspend, Community)
     resume_community = mutation(Communities.resume, Community)
+    archive_community = mutation(Communities.archive, Community)
     record_profile_figure = mutation(Profiles.record_figure, ProfileFigure)
     draw_grid = mutation(Grids.draw, Grid)
     redraw_grid = mutation(Grids.redraw, Grid)

@@ -1,9 +1,11 @@
 """``gongzhi tenant`` and ``gongzhi plugin``: communities, and what they have switched on."""
 
+import datetime as dt
+
 import click
 from rich.table import Table
 
-from gongzhi.core.api import Settings
+from gongzhi.core.api import Settings, today
 from gongzhi.tenants.commands.running import console, run
 
 
@@ -45,6 +47,36 @@ def resume(settings: Settings, code: str) -> None:
 
     run(settings, lambda kernel: turn_community(kernel, code, "resume"))
     console.print(f"[green]✓[/] {code}")
+
+
+@tenant.command(
+    help="Archive a suspended community for good; its data stays until its retention ends (归档社区)."
+)
+@click.argument("code")
+@click.pass_obj
+def archive(settings: Settings, code: str) -> None:
+    """Archive a community."""
+    from gongzhi.tenants.desk import turn_community
+
+    run(settings, lambda kernel: turn_community(kernel, code, "archive"))
+    console.print(f"[green]✓[/] {code}")
+
+
+@tenant.command(
+    help="Give an area another division code from a day on; the old one still finds it (变更代码)."
+)
+@click.argument("code")
+@click.argument("new")
+@click.option(
+    "--on", type=click.DateTime(["%Y-%m-%d"]), help="The first day of the new code; today (起用日期)."
+)
+@click.pass_obj
+def recode(settings: Settings, code: str, new: str, on: dt.datetime | None) -> None:
+    """Give an area another code."""
+    from gongzhi.tenants import recoding
+
+    run(settings, lambda kernel: recoding.recode(kernel, code, new, on=on.date() if on else today()))
+    console.print(f"[green]✓[/] {code} → {new}")
 
 
 @click.group(help="Plugins: what is installed, and what a community has switched on (模块).")

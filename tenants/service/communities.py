@@ -54,6 +54,11 @@ class Communities(Service):
         """Resume a suspended community (恢复)."""
         return await self._turn(change, TenantState.SUSPENDED, TenantState.ACTIVE, "resume")
 
+    @use_case(policies.COMMUNITY_STEER, where="range")
+    async def archive(self, change: ChangeState) -> Tenant:
+        """Archive a suspended community for good: its data stays until its retention ends (归档)."""
+        return await self._turn(change, TenantState.SUSPENDED, TenantState.ARCHIVED, "archive")
+
     async def _turn(self, change: ChangeState, since: TenantState, to: TenantState, step: str) -> Tenant:
         tenant = await self.work.load(Tenant, change.community_id, version=change.version)
         if tenant.state is not since:

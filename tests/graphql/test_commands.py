@@ -290,7 +290,9 @@ class TestIdempotencyKey:
         first = await admin.do("drawGrid", told, key=self.KEY, read="grid { id }")
         once = await held()
         assert await admin.do("drawGrid", told, key=self.KEY, read="grid { id }") == first
-        assert await held() == once
+        after = await held()
+        assert len(after.pop("audit")) == len(once.pop("audit")) + 1
+        assert after == once
         assert len(once["Grid"]) == 1
 
     async def test_of_two_at_once_acts_once(self, admin, held):
@@ -299,7 +301,7 @@ class TestIdempotencyKey:
         first, second, third = await asyncio.gather(*calls)
         assert first == second == third
         after = await held()
-        assert (len(after["Grid"]), len(after["outbox"]), len(after["audit"])) == (1, 1, 1)
+        assert (len(after["Grid"]), len(after["outbox"]), len(after["audit"])) == (1, 1, 3)
 
     async def test_with_other_input_is_refused(self, admin):
         await admin.do("drawGrid", {"number": 1, "name": "一"}, key=self.KEY)
@@ -353,8 +355,13 @@ class TestOtherCommands:
         suspended = await operator.do("suspendCommunity", told, read="community { state version }")
         assert suspended["community"]["state"] == "SUSPENDED"
         told["version"] = suspended["community"]["version"]
-        resumed = await operator.do("resumeCommunity", told, read="community { state }")
-        assert resumed["community"] == {"state": "ACTIVE"}
+        resumed = await operator.do("resumeCommunity", told, read="community { state version }")
+        assert resumed["community"]["state"] == "ACTIVE"
+        told["version"] = resumed["community"]["version"]
+        again = await operator.do("suspendCommunity", told, read="community { version }")
+        told["version"] = again["community"]["version"]
+        archived = await operator.do("archiveCommunity", told, read="community { state }")
+        assert archived["community"] == {"state": "ARCHIVED"}
 
     async def test_of_a_plugins_settings(self, admin):
         told = {"plugin": "mediation", "settings": '{"due_days": 20}'}

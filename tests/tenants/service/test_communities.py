@@ -41,6 +41,16 @@ class TestState:
         resumed = await turn(kernel, county, "resume", version=2)
         assert (resumed.state, resumed.version) == (TenantState.ACTIVE, 3)
 
+    async def test_is_archived_once_suspended_and_for_good(self, kernel, county):
+        with pytest.raises(WrongState, match="'active' does not allow 'archive'"):
+            await turn(kernel, county, "archive")
+        await turn(kernel, county, "suspend")
+
+        archived = await turn(kernel, county, "archive", version=2)
+        assert archived.state is TenantState.ARCHIVED
+        with pytest.raises(WrongState, match="'archived' does not allow 'resume'"):
+            await turn(kernel, county, "resume", version=3)
+
     async def test_is_told_with_the_community(self, kernel, county, rows_of):
         """The record is the county's, so the event itself says which community."""
         await turn(kernel, county, "suspend")
