@@ -31,7 +31,7 @@ class CompiledReads:
             ready = self._compiler.ready(*told, caller.scope)
             self._check(caller, caller.scope, ready)
             return await self._run(caller.scope, ready)
-        except (Unplanned, Invalid, asyncpg.DataError) as reason:
+        except (Unplanned, Invalid, asyncpg.DataError, asyncpg.ProgramLimitExceededError) as reason:
             # What would end in a refusal is refused by the plain executor, in its words.
             self.fallbacks[str(reason) if isinstance(reason, Unplanned) else "refused"] += 1
             return None

@@ -46,3 +46,20 @@ class Plan:
     def plugins(self, plugin_of: Mapping[type[Base], str]) -> set[str]:
         """The plugins whose tables it reads."""
         return {plugin_of[model] for model in self.models if model in plugin_of}
+
+
+def given(at: int, *names: str) -> Bind:
+    """What stands under these names in the arguments of the field at this place."""
+
+    def read(told: Sequence[Arguments]) -> Any:
+        value: Any = told[at]
+        for name in names:
+            value = value[name]
+        return value
+
+    return read
+
+
+def then(change: Callable[[Any], Any], bind: Bind) -> Bind:
+    """The same, changed."""
+    return lambda told: change(bind(told))

@@ -1,5 +1,6 @@
 """Columns as the JSON that the schema promises, and cursors as :mod:`gongzhi.core.ids` writes them, in SQL."""
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -7,7 +8,7 @@ from sqlalchemy import Date, Integer, LargeBinary, Numeric, Text, Uuid
 from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.sql.elements import ColumnElement
 
-from gongzhi.core.api import CodeEnum, Order, Reading, parse_global_id, unopaque
+from gongzhi.core.api import MOST, CodeEnum, Order, Reading, parse_global_id, unopaque
 from gongzhi.graphql.plan import Unplanned
 
 _POSTGRESQL: Any = dialect()  # type: ignore[no-untyped-call]  # sqlalchemy leaves it so
@@ -113,3 +114,24 @@ def rendered(criterion: ColumnElement[bool], reading: Reading, alias: str) -> st
     compiled = criterion.compile(dialect=_POSTGRESQL, compile_kwargs={"literal_binds": True})
     table: Any = reading.model.__table__
     return "(" + str(compiled).replace(f"{table.schema}.{table.name}.", f"{alias}.") + ")"
+
+
+#: PostgreSQL cuts longer names off, and takes no more columns in one row.
+_LONGEST, _MOST = 63, 1600
+
+
+def named(columns: Mapping[str, str]) -> str:
+    """A select list: response key to SQL. A key is a GraphQL name, so it needs no escape.
+
+    :raises Unplanned: a key is longer than PostgreSQL's names, or there are too many.
+    """
+    if len(columns) > _MOST or any(len(key) > _LONGEST for key in columns):
+        raise Unplanned("names beyond PostgreSQL's")
+    return ", ".join(f'{sql} as "{key}"' for key, sql in columns.items())
+
+
+def bounded(wanted: int) -> int:
+    """How many rows, within what a list shows at most."""
+    if not 1 <= wanted <= MOST:
+        raise Unplanned("a page out of bounds")
+    return wanted

@@ -92,8 +92,8 @@ class TestRooms:
     #: What only the room of communities has: it is everybody's ground, and the first door.
     GROUND = frozenset(
         {
-            *("api.py", "testing.py", "commands", "routes.py", "desk.py", "recoding.py", "onboarding", "demo"),
-            *("blueprints.py", "blueprint_files", "callers.py", "passwords.py", "sign_in.py"),
+            *("api.py", "testing.py", "commands", "routes.py", "desk.py", "onboarding", "demo"),
+            *("recoding.py", "blueprints.py", "blueprint_files", "callers.py", "passwords.py", "sign_in.py"),
         }
     )
 
