@@ -111,10 +111,21 @@ class Unstorable(Invalid):
     en = "A number is too large, or a text has a character that can't be kept; check both"
 
 
+class TooSlow(Refusal):
+    """The request asks for more than the platform answers within its time."""
+
+    code = "TOO_SLOW"
+    zh = "查询内容过多，未能在规定时间内完成，请缩小范围或减少嵌套"
+    en = "This asks for more than can be answered in time; ask for less, or nest less deeply"
+    top_level = True
+
+
 #: SQLSTATE to the refusal it amounts to: what a caller's input or luck alone can bring about.
 _DATABASE: dict[str, type[Refusal]] = {
     "22003": Unstorable,  # numeric_value_out_of_range
     "22021": Unstorable,  # character_not_in_repertoire: NUL in a text
+    "22P05": Unstorable,  # untranslatable_character: NUL in JSON
+    "57014": TooSlow,  # query_canceled: the statement timeout
     "23505": Raced,  # unique_violation: services look first, so somebody came between
     "40001": Raced,  # serialization_failure
     "40P01": Raced,  # deadlock_detected

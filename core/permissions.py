@@ -43,12 +43,16 @@ class Permission:
 
 @dataclass(frozen=True)
 class Role:
-    """A kind of work that people do on one level."""
+    """A kind of work that people do on one level.
+
+    :param anywhere: True where it is held at nodes of every level, as by another system.
+    """
 
     code: str
     level: Level
     zh: str
     en: str
+    anywhere: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import asyncpg
 import msgspec
 from graphql import GraphQLSchema
 
-from gongzhi.core.api import Caller, Invalid, Kernel, Scope
+from gongzhi.core.api import Caller, Invalid, Kernel, Scope, TooSlow
 from gongzhi.graphql.catalogue import Catalogue
 from gongzhi.graphql.compiler import Compiler, Ready
-from gongzhi.graphql.plan import Unplanned
 from gongzhi.graphql.requests import Request
+from gongzhi.graphql.selection import Unplanned
 
 
 class CompiledReads:
@@ -53,7 +53,10 @@ class CompiledReads:
     async def _run(self, scope: Scope, ready: Ready) -> bytes:
         tenant, _lo, hi = scope.settings()
         pool = await self._kernel.database.pool()
-        row = await pool.fetchrow(ready.plan.sql, tenant, scope.path, hi, scope.node, *ready.values())
+        try:
+            row = await pool.fetchrow(ready.plan.sql, tenant, scope.path, hi, scope.node, *ready.values())
+        except asyncpg.QueryCanceledError as error:
+            raise TooSlow from error
         parts = (
             msgspec.json.encode(key) + b":" + (part or b"null")
             for key, part in zip(ready.plan.roots, row, strict=True)

@@ -6,7 +6,7 @@ A plan is kept for each document, operation, kind of scope, skip and include fla
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -28,12 +28,25 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 
 from gongzhi.core.api import Invalid, Reading, Scope, parse_global_id
-from gongzhi.graphql.plan import Arguments, Plan, Root, Unplanned
-from gongzhi.graphql.selection import Asked, Selected
+from gongzhi.graphql.plan import Arguments, Plan, Root
+from gongzhi.graphql.requests import MOST_TOKENS
+from gongzhi.graphql.selection import Asked, Selected, Unplanned
 from gongzhi.graphql.writer import Writer
 
 #: How many documents are kept, and how many plans of each.
 DOCUMENTS, PLANS = 1000, 20
+#: The longest document that is kept, in characters.
+LONGEST_KEPT = 16_384
+
+
+@dataclass(frozen=True)
+class Left:
+    """Why a document, or a shape of it, is left to the plain executor.
+
+    Kept instead of the exception: one that is raised again and again holds on to every request it has seen.
+    """
+
+    reason: str
 
 
 @dataclass
@@ -62,7 +75,7 @@ class Prepared:
     fragments: Mapping[str, FragmentDefinitionNode]
     flag_names: tuple[str, ...]
     outlines: "OrderedDict[Any, Outline]" = field(default_factory=OrderedDict)
-    plans: "OrderedDict[Any, Plan | Unplanned]" = field(default_factory=OrderedDict)
+    plans: "OrderedDict[Any, Plan | Left]" = field(default_factory=OrderedDict)
 
 
 @dataclass(frozen=True)
@@ -88,7 +101,7 @@ class Compiler:
 
     def __init__(self, schema: GraphQLSchema, nodes: Mapping[str, Reading]) -> None:
         self._schema, self._nodes = schema, nodes
-        self._documents: OrderedDict[tuple[str, str | None], Prepared | Unplanned] = OrderedDict()
+        self._documents: OrderedDict[tuple[str, str | None], Prepared | Left] = OrderedDict()
 
     def ready(
         self, query: str, operation: str | None, variables: Mapping[str, Any] | None, scope: Scope
@@ -103,7 +116,9 @@ class Compiler:
         )
         if isinstance(told, list):
             raise Unplanned("variables that do not fit")
-        flags = {name: bool(told.coerced.get(name)) for name in prepared.flag_names}
+        flags = {name: told.coerced.get(name) is True for name in prepared.flag_names}
+        if any(told.coerced.get(name) is None for name in flags):
+            raise Unplanned("a flag that is neither true nor false")
         asked = Asked(self._schema, prepared.operation, prepared.fragments, flags)
         assert self._schema.query_type is not None
         roots = asked.roots(self._schema.query_type)
@@ -122,8 +137,8 @@ class Compiler:
         if plan is None:
             plan = self._planned(outline, type(scope), arguments)
             _keep(prepared.plans, key, plan, PLANS)
-        if isinstance(plan, Unplanned):
-            raise plan
+        if isinstance(plan, Left):
+            raise Unplanned(plan.reason)
         return Ready(plan, arguments)
 
     def _prepared(self, query: str, operation: str | None) -> Prepared:
@@ -133,17 +148,18 @@ class Compiler:
             try:
                 prepared = self._prepare(query, operation)
             except Unplanned as error:
-                prepared = error
-            _keep(self._documents, key, prepared, DOCUMENTS)
+                prepared = Left(str(error))
+            if len(query) <= LONGEST_KEPT:
+                _keep(self._documents, key, prepared, DOCUMENTS)
         else:
             self._documents.move_to_end(key)
-        if isinstance(prepared, Unplanned):
-            raise prepared
+        if isinstance(prepared, Left):
+            raise Unplanned(prepared.reason)
         return prepared
 
     def _prepare(self, query: str, operation: str | None) -> Prepared:
         try:
-            document = parse(query)
+            document = parse(query, max_tokens=MOST_TOKENS)
         except GraphQLError as error:
             raise Unplanned("not a document") from error
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
@@ -175,16 +191,12 @@ class Compiler:
             raise Unplanned("no such type")
         return kind
 
-    def _planned(
-        self, outline: Outline, scope_kind: type, arguments: Sequence[Arguments]
-    ) -> Plan | Unplanned:
-        writer = Writer(outline.asked, scope_kind, arguments, outline.places())
+    def _planned(self, outline: Outline, scope_kind: type, arguments: Sequence[Arguments]) -> Plan | Left:
+        writer = Writer(replace(outline.asked, _sets=0), scope_kind, arguments, outline.places())
         try:
             return writer.plan([self._root(selected, outline) for selected in outline.roots])
-        except Unplanned as error:
-            return error
-        except Invalid as error:
-            return Unplanned(error.code)
+        except (Unplanned, Invalid) as error:
+            return Left(str(error) if isinstance(error, Unplanned) else error.code)
 
     def _root(self, selected: Selected, outline: Outline) -> Root:
         """How a root field reads."""

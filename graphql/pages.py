@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from strawberry.utils.str_converters import to_camel_case
 
 from gongzhi.core.api import PAGE, Equals, Order, Reading
-from gongzhi.graphql.plan import Arguments, Unplanned, given, then
-from gongzhi.graphql.selection import Selected
+from gongzhi.graphql.plan import Arguments, given, then
+from gongzhi.graphql.selection import Selected, Unplanned
 from gongzhi.graphql.values import (
+    ROW,
     bounded,
     column_of,
     cursor_of,
@@ -90,7 +91,7 @@ class Page:
         total = f"(select count(*) from {table} {alias} where {_all(matching)})"
         columns = {part.key: self._part(part, total) for part in self.writer.asked.beneath(self.selected)}
         # HAVING makes it one row, also where nothing of it is an aggregate.
-        return f"select row_to_json(x) from (select {named(columns)} from ({numbered}) {alias} having true) x"
+        return f"select row_to_json({ROW}) from (select {named(columns)} from ({numbered}) {alias} having true) {ROW}"
 
     def _part(self, part: Selected, total: str) -> str:
         if part.name == "__typename":
@@ -118,7 +119,7 @@ class Page:
                 columns[selected.key] = self.writer.row(beneath, self.reading, self.alias)
             else:
                 columns[selected.key] = f"'{self.reading.name}Edge'::text"
-        return f"(select row_to_json(e) from (select {named(columns)}) e)"
+        return f"(select row_to_json({ROW}) from (select {named(columns)}) {ROW})"
 
     def _place(self, part: Selected) -> str:
         fields = self.writer.asked.beneath(part)

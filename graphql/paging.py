@@ -170,4 +170,6 @@ def _values(target: Reading, order: Order, cursor: str, path: str) -> list[Any]:
 
 def _typed(key: Any, value: Any) -> Any:
     kind = key.type.python_type
+    if isinstance(value, int) is not (kind is int):
+        raise TypeError("a number for a number, a text for everything else")
     return kind.fromisoformat(value) if issubclass(kind, dt.date) else kind(value)

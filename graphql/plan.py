@@ -17,10 +17,6 @@ Arguments = Mapping[str, Any]
 Bind = Callable[[Sequence[Arguments]], Any]
 
 
-class Unplanned(Exception):  # noqa: N818  # not an error: another way is taken
-    """SQL can't answer this; the reason goes to ``gongzhi schema explain`` and into a metric."""
-
-
 @dataclass(frozen=True)
 class Root:
     """A root field: a page or one object of a type; without a type it is ``__typename``."""

@@ -11,6 +11,8 @@ from gongzhi.graphql.errors import BodyTooLarge, RequestMalformed
 
 #: The largest request body, in bytes. Onboarding files come in it, as base64.
 LARGEST_BODY = 12 * 1024 * 1024
+#: The longest document, in tokens; validating one takes time that grows faster than it does.
+MOST_TOKENS = 2000
 
 
 class Request(msgspec.Struct, kw_only=True, rename="camel"):

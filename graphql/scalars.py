@@ -13,7 +13,8 @@ def _moment(told: Any) -> dt.datetime:
     """A moment; one without offset could be an hour of anywhere."""
     try:
         moment = dt.datetime.fromisoformat(told)
-    except (TypeError, ValueError):
+        _ = moment.astimezone(dt.UTC)  # the first and the last day of time have none
+    except (TypeError, ValueError, OverflowError):
         moment = None
     if moment is None or moment.tzinfo is None:
         raise GraphQLError(

@@ -6,12 +6,13 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLError, OperationDefinitionNode
-from strawberry.extensions import SchemaExtension
+from strawberry.extensions import MaxTokensLimiter, SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 
 from gongzhi.core.api import PROBLEMS, Plugins, check_agreement, item_by_id
 from gongzhi.graphql.catalogue import readings_of, root_fields
 from gongzhi.graphql.executor import Executor
+from gongzhi.graphql.requests import MOST_TOKENS
 from gongzhi.graphql.scalars import SCALARS
 
 
@@ -59,7 +60,7 @@ def build_schema(plugins: Plugins) -> strawberry.Schema:
         types=PROBLEMS,
         config=StrawberryConfig(scalar_map=SCALARS),
         execution_context_class=Executor,
-        extensions=[NamedOperation],
+        extensions=[NamedOperation, lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS)],
     )
     check_agreement(readings_of(schema))
     return schema

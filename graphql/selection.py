@@ -22,6 +22,14 @@ from graphql import (
 )
 
 
+class Unplanned(Exception):  # noqa: N818  # not an error: another way is taken
+    """SQL can't answer this; the reason goes to ``gongzhi schema explain`` and into a metric."""
+
+
+#: How many selection sets one reading of a document opens; aliases that nest double them with each step.
+MOST_SETS = 1000
+
+
 @dataclass
 class Selected:
     """A field that is asked for.
@@ -42,7 +50,7 @@ class Selected:
         return definition
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asked:
     """An operation of a document, with what is needed to read its selections.
 
@@ -53,6 +61,7 @@ class Asked:
     operation: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     flags: Mapping[str, bool]
+    _sets: int = 0
 
     def roots(self, query: GraphQLObjectType) -> list[Selected]:
         """The root fields."""
@@ -68,26 +77,36 @@ class Asked:
         return self._merged(kind, [node.selection_set for node in selected.nodes if node.selection_set])
 
     def _merged(self, parent: GraphQLObjectType, sets: list[SelectionSetNode]) -> list[Selected]:
+        self._sets += 1
+        if self._sets > MOST_SETS:
+            raise Unplanned("too many selections")
         merged: dict[str, Selected] = {}
+        opened: set[str] = set()
         for selections in sets:
-            for node in self._fields(parent, selections):
+            for node in self._fields(parent, selections, opened):
                 key = (node.alias or node.name).value
                 merged.setdefault(key, Selected(key, node.name.value, parent)).nodes.append(node)
         return list(merged.values())
 
-    def _fields(self, parent: GraphQLObjectType, selections: SelectionSetNode) -> Iterator[FieldNode]:
+    def _fields(
+        self, parent: GraphQLObjectType, selections: SelectionSetNode, opened: set[str]
+    ) -> Iterator[FieldNode]:
+        """The fields of a selection set; a fragment is opened once, however often it is spread."""
         for node in selections.selections:
             if not self._wanted(node.directives):
                 continue
             if isinstance(node, FieldNode):
                 yield node
                 continue
-            opened: Any = node
+            fragment: Any = node
             if isinstance(node, FragmentSpreadNode):
-                opened = self.fragments[node.name.value]
-            assert isinstance(opened, FragmentDefinitionNode | InlineFragmentNode)
-            if self._applies(opened.type_condition, parent):
-                yield from self._fields(parent, opened.selection_set)
+                if node.name.value in opened:
+                    continue
+                opened.add(node.name.value)
+                fragment = self.fragments[node.name.value]
+            assert isinstance(fragment, FragmentDefinitionNode | InlineFragmentNode)
+            if self._applies(fragment.type_condition, parent):
+                yield from self._fields(parent, fragment.selection_set, opened)
 
     def _applies(self, condition: NamedTypeNode | None, parent: GraphQLObjectType) -> bool:
         if condition is None or condition.name.value == parent.name:

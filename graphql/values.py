@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.sql.elements import ColumnElement
 
 from gongzhi.core.api import MOST, CodeEnum, Order, Reading, parse_global_id, unopaque
-from gongzhi.graphql.plan import Unplanned
+from gongzhi.graphql.selection import Unplanned
 
 _POSTGRESQL: Any = dialect()  # type: ignore[no-untyped-call]  # sqlalchemy leaves it so
 
@@ -96,9 +96,12 @@ def cursor_values(reading: Reading, order: Order, cursor: str) -> list[Any]:
 
 
 def _typed(kind: Any, value: Any) -> Any:
+    """A cursor's value as the column's Python type; a number for a number, a text for everything else."""
+    if isinstance(value, int) is not (kind is int):
+        raise Unplanned("a damaged cursor")
     try:
         return kind.fromisoformat(value) if hasattr(kind, "fromisoformat") else kind(value)
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise Unplanned("a damaged cursor") from error
 
 
@@ -115,6 +118,9 @@ def rendered(criterion: ColumnElement[bool], reading: Reading, alias: str) -> st
     table: Any = reading.model.__table__
     return "(" + str(compiled).replace(f"{table.schema}.{table.name}.", f"{alias}.") + ")"
 
+
+#: A row on its way to JSON; no response key is called so, and a column of its name would win over it.
+ROW = '"@row"'
 
 #: PostgreSQL cuts longer names off, and takes no more columns in one row.
 _LONGEST, _MOST = 63, 1600

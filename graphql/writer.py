@@ -21,9 +21,10 @@ from gongzhi.core.api import (
     tree_of,
 )
 from gongzhi.graphql.pages import Page
-from gongzhi.graphql.plan import Arguments, Bind, Plan, Root, Unplanned, given, then
-from gongzhi.graphql.selection import Asked, Selected
+from gongzhi.graphql.plan import Arguments, Bind, Plan, Root, given, then
+from gongzhi.graphql.selection import Asked, Selected, Unplanned
 from gongzhi.graphql.values import (
+    ROW,
     bounded,
     column_of,
     global_id_of,
@@ -64,6 +65,9 @@ _SCOPE = (
 )
 SCOPE_PARAMETERS = 4
 
+#: How many tables one statement joins; beyond, a small document could make PostgreSQL work for minutes.
+MOST_TABLES = 60
+
 
 @dataclass
 class Writer:
@@ -100,6 +104,12 @@ class Writer:
         return f"${len(self.binds) + SCOPE_PARAMETERS}::{kind}"
 
     def alias(self) -> str:
+        """A fresh name for a table of the statement.
+
+        :raises Unplanned: there are too many; what nests so deep is for the plain executor, which stops at nulls.
+        """
+        if self._aliases == MOST_TABLES:
+            raise Unplanned("too many tables")
         self._aliases += 1
         return f"t{self._aliases}"
 
@@ -143,7 +153,7 @@ class Writer:
     def row(self, fields: list[Selected], reading: Reading, alias: str) -> str:
         """A row of this alias as one JSON object."""
         columns = {selected.key: self._field(selected, reading, alias) for selected in fields}
-        return f"(select row_to_json(r) from (select {named(columns)}) r)"
+        return f"(select row_to_json({ROW}) from (select {named(columns)}) {ROW})"
 
     def _field(self, selected: Selected, reading: Reading, alias: str) -> str:
         if selected.name == "__typename":

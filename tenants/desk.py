@@ -17,6 +17,7 @@ from gongzhi.core.api import (
     NotFound,
     Range,
     Scope,
+    Words,
     hash_token,
     new_token,
     now,
@@ -75,11 +76,11 @@ class RoleUnfit(Invalid):
 
 
 class PermissionUnknown(Invalid):
-    """A token can be limited to permissions that exist only."""
+    """A token is limited to some of its role's permissions; one that could do nothing is not made."""
 
     code = "TOKEN_PERMISSION_UNKNOWN"
-    zh = "没有此项权限：{unknown}"
-    en = "There is no permission {unknown}"
+    zh = "角色“{role}”没有此项权限：{unknown}；可选：{allowed}"
+    en = "The role {role!r} has no permission {unknown}; it has: {allowed}"
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ async def area_at(session: AsyncSession, code: str) -> Area:
     """
     area = await find_area(session, code)
     if area is None:
-        raise NotFound(what=f"area {code}")
+        raise NotFound(what=Words(zh=f"辖区 {code}", en=f"area {code}"))
     return area
 
 
@@ -149,7 +150,7 @@ async def set_active(kernel: Kernel, login: str, *, active: bool) -> None:
 async def _account(session: AsyncSession, login: str) -> Account:
     account = (await session.scalars(select(Account).where(Account.login == login))).one_or_none()
     if account is None:
-        raise NotFound(what=f"account {login}")
+        raise NotFound(what=Words(zh=f"账号 {login}", en=f"account {login}"))
     return account
 
 
@@ -186,7 +187,7 @@ async def revoke_grant(kernel: Kernel, login: str, role: str, code: str) -> None
         account = await _account(work.session, login)
         row = await _grant_row(work.session, account, role, scope)
         if row is None or (row.valid_until is not None and row.valid_until <= now()):
-            raise NotFound(what=f"grant {role}")
+            raise NotFound(what=Words(zh=f"授权 {role}", en=f"grant {role}"))
         row.valid_until = now()
         work.audit("tenants.grant.revoke", row, fields=("role",))
 
@@ -201,12 +202,26 @@ async def _grant_row(session: AsyncSession, account: Account, role: str, scope: 
 
 async def _check_role(kernel: Kernel, session: AsyncSession, role: str, scope: Scope) -> None:
     level = (await session.scalars(select(Area.level).where(Area.id == scope.node))).one()
-    offered = [code for code, known in kernel.roles.roles.items() if level in _HELD_AT[known.level]]
+    roles = kernel.roles.roles.values()
+    offered = {known.code for known in roles if known.anywhere or level in _HELD_AT[known.level]}
     tenant = await session.get(Tenant, scope.node)
     if tenant is not None and tenant.roles:
-        offered = [code for code in offered if code in tenant.roles]
+        offered &= {*tenant.roles, *(known.code for known in roles if known.anywhere)}
     if role not in offered:
         raise RoleUnfit(path="role", role=role, roles=", ".join(sorted(offered)) or "-", problem="")
+
+
+def _check_permissions(kernel: Kernel, role: str, permissions: Collection[str] | None) -> None:
+    """A token's permissions are some of its role's; one that could do nothing is not made."""
+    allowed = kernel.roles.allowed(role)
+    if unknown := sorted(set(permissions or ()) - allowed):
+        raise PermissionUnknown(
+            path="permissions",
+            unknown=", ".join(unknown),
+            role=role,
+            allowed=", ".join(sorted(allowed)),
+            problem="",
+        )
 
 
 async def create_token(
@@ -221,16 +236,14 @@ async def create_token(
     """Make a token bound to a node; only its hash is kept.
 
     :param permissions: what of the role's permissions the token is limited to; None for all of them.
-    :raises RoleUnfit: no role is called so.
-    :raises PermissionUnknown: no permission is called so.
+    :raises RoleUnfit: no role is called so, or it is not held at such a node.
+    :raises PermissionUnknown: the role does not allow one of them.
     """
-    if role not in kernel.roles.roles:
-        raise RoleUnfit(path="role", role=role, roles=", ".join(sorted(kernel.roles.roles)), problem="")
-    if unknown := sorted(set(permissions or ()) - set(kernel.roles.permissions)):
-        raise PermissionUnknown(path="permissions", unknown=", ".join(unknown), problem="")
     scope = await scope_at(kernel, code)
     token = new_token("gz_")
     async with system_work(kernel, scope=scope) as work:
+        await _check_role(kernel, work.session, role, scope)
+        _check_permissions(kernel, role, permissions)
         row = ApiToken(
             label=label,
             token_hash=hash_token(token),

@@ -49,8 +49,8 @@ ROLES = (
     Role("community_officer", Level.COMMUNITY, "社区工作者", "community officer"),
     Role("mediator", Level.COMMUNITY, "人民调解员", "mediator"),
     Role("grid_worker", Level.GRID, "网格员", "grid worker"),
-    Role("integrator", Level.COUNTY, "系统对接方", "integrator"),
-    Role("auditor", Level.COUNTY, "审计员", "auditor"),
+    Role("integrator", Level.COUNTY, "系统对接方", "integrator", anywhere=True),
+    Role("auditor", Level.COUNTY, "审计员", "auditor", anywhere=True),
 )
 
 _EVERYBODY = (AREA_READ, COMMUNITY_READ, GRID_READ)

@@ -22,9 +22,12 @@ def list_tenants(settings: Settings, under: str | None) -> None:
     from gongzhi.tenants.desk import list_communities
 
     table = Table("代码 code", "名称 name", "状态 state", "模块 plugins")
-    for row in run(settings, lambda kernel: list_communities(kernel, under)):
+    rows = run(settings, lambda kernel: list_communities(kernel, under))
+    for row in rows:
         table.add_row(*row)
     console.print(table)
+    if not rows:
+        console.print(f"这里还没有社区 no communities here yet: {settings.data_dir}", highlight=False)
 
 
 @tenant.command(help="Suspend a community (暂停社区).")

@@ -1,6 +1,7 @@
 """``gongzhi onboard``: a county's communities from a file."""
 
 import datetime as dt
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,11 +86,20 @@ def onboard(  # noqa: PLR0917
         )
         return await _do(kernel, asked, report or file.with_suffix(".report.csv"), dry_run=dry_run)
 
-    _show_outcome(run(settings, job))
+    outcome = run(settings, job)
+    _show_outcome(outcome)
+    console.print(f"数据目录 data folder: {settings.data_dir}", highlight=False)
+    if dry_run and on_error == "stop" and outcome.refused:
+        console.print("照此执行不会做任何更改：请更正错误，或用 --on-error skip 跳过有误的行", style="yellow")
+        console.print(
+            "As it stands the real run would change nothing: mend the errors, or use --on-error skip",
+            style="yellow",
+        )
 
 
 async def _do(kernel: Kernel, asked: "Onboarding", report: Path, *, dry_run: bool) -> "Outcome":
     """Foresee, report, carry out; what stops it is told after the report is written."""
+    from gongzhi.tenants.onboarding.plan import OnboardingStopped
     from gongzhi.tenants.onboarding.provision import never_migrated, preview
     from gongzhi.tenants.onboarding.provision import onboard as carry_out
 
@@ -104,6 +114,8 @@ async def _do(kernel: Kernel, asked: "Onboarding", report: Path, *, dry_run: boo
     _tell_complaints(foreseen.complaints, report)
     if dry_run:
         return foreseen
+    if asked.on_error == "stop" and (count := sum(c.severity == "error" for c in foreseen.complaints)):
+        raise OnboardingStopped(count=count)
     with Progress(
         TextColumn("开通 onboarding"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     ) as bar:
@@ -130,7 +142,9 @@ def _tell_complaints(complaints: "list[Complaint]", report: Path) -> None:
         report.write_bytes(report_csv(complaints))
     except OSError as error:
         raise ReportUnwritable(file=report.name, problem=error.strerror) from error
-    console.print(f"报告 report: {escape(str(report))} ({len(complaints)})", soft_wrap=True)
+    counts = Counter(found.severity for found in complaints)
+    told = f"错误 errors {counts['error']}，警告 warnings {counts['warning']}，提示 notes {counts['note']}"
+    console.print(f"报告 report: {escape(str(report))} ({told})", soft_wrap=True)
 
 
 def _show_outcome(outcome: "Outcome") -> None:

@@ -180,7 +180,9 @@ def _processes(settings: Settings, home: Path, port: int) -> Iterator[list[subpr
     logs: list[IO[bytes]] = []
     try:
         for name in ("serve", "worker"):
-            logs.append((home / f"{name}.log").open("ab"))
+            log = home / f"{name}.log"
+            log.touch(mode=0o600)
+            logs.append(log.open("ab"))
             command = [sys.executable, "-m", "gongzhi.core.cli", name, "--with-parent"]
             processes.append(
                 subprocess.Popen(  # noqa: S603  # our own command line
@@ -193,8 +195,8 @@ def _processes(settings: Settings, home: Path, port: int) -> Iterator[list[subpr
             process.terminate()
         for process in processes:
             process.wait(timeout=60)
-        for log in logs:
-            log.close()
+        for opened_log in logs:
+            opened_log.close()
 
 
 def _wait_ready(base: str, processes: list[subprocess.Popen[bytes]], *, seconds: float = 60) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema
 
+from gongzhi.core.api import Caller, Credentials
 from gongzhi.core.testing import Client, Name, client_of, work_off
 from gongzhi.graphql.schema import build_schema
 from gongzhi.tenants import desk
@@ -169,3 +170,16 @@ def neighbour_token(kernel, sample, event_loop) -> str:
 def neighbour(client, neighbour_token) -> Client:
     """The admin of the sample's other community, where mediation is off."""
     return client.as_(neighbour_token)
+
+
+@pytest.fixture
+def caller_of(kernel, sample):
+    """The caller behind the sample's token of a role."""
+
+    async def find(role: str) -> Caller:
+        credentials = Credentials(bearer=sample.tokens[role])
+        caller = await kernel.plugins.first("find_caller", kernel=kernel, credentials=credentials)
+        assert isinstance(caller, Caller)
+        return caller
+
+    return find

@@ -280,7 +280,7 @@ class TestStart:
         elsewhere = await make_place(kernel)
         asked = [
             ("street_dispatcher", county.street, None, "FORBIDDEN"),
-            ("county_operator", county.street, None, "FORBIDDEN"),
+            ("county_operator", county.county, county.street, "FORBIDDEN"),
             ("integrator", county.county, None, "FORBIDDEN"),
         ]
         for role, code, scope, refused in asked:

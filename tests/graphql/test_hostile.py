@@ -1,0 +1,109 @@
+"""Small documents that would be large work, and names that would be others': answered, or left alone."""
+
+import gc
+
+import pytest
+
+from gongzhi.core.api import opaque
+from gongzhi.graphql.compiler import Left
+from gongzhi.graphql.http import Endpoint
+from gongzhi.graphql.requests import Request
+
+
+@pytest.fixture
+def admin(client, sample):
+    return client.as_(sample.tokens["community_admin"])
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        "alias", ["r", "x", "e", "m", "s", "n", "t1", "place", "a" * 63, "a" * 64]
+    )
+    async def test_of_the_caller_are_never_the_statements(self, admin, alias):
+        document = f"{{ grids(first: 1) {{ {alias}: totalCount edges {{ {alias}: cursor node {{ {alias}: name }} }} }} }}"
+        [edge] = (await admin.ask(document)).data["grids"]["edges"]
+        assert edge["node"] == {alias: "第一网格"}
+
+    async def test_that_differ_beyond_what_postgresql_keeps_stay_apart(self, admin):
+        long = "a" * 70
+        document = f"{{ grids(first: 1) {{ nodes {{ {long}1: name {long}2: code }} }} }}"
+        [grid] = (await admin.ask(document)).data["grids"]["nodes"]
+        assert set(grid) == {f"{long}1", f"{long}2"}
+
+    @pytest.mark.parametrize("count", [60, 300])
+    async def test_may_be_many(self, admin, count):
+        aliases = " ".join(f"a{n}: hasNextPage" for n in range(count))
+        answer = await admin.ask(f"{{ grids(first: 1) {{ pageInfo {{ {aliases} }} }} }}")
+        assert len(answer.data["grids"]["pageInfo"]) == count
+
+
+class TestBombs:
+    async def test_of_fragments_are_opened_once_each(self, admin):
+        """Forty levels that each spread the next twice: a million million fields, or forty fragments."""
+        levels = " ".join(f"fragment f{n} on Query {{ ...f{n + 1} ...f{n + 1} }}" for n in range(40))
+        answer = await admin.ask(f"{{ ...f0 }} {levels} fragment f40 on Query {{ __typename }}")
+        assert answer.data == {"__typename": "Query"}
+
+    async def test_of_aliases_are_not_compiled(self, kernel, sample, caller_of):
+        """What would join sixty tables and more goes to the executor that stops where a parent is missing."""
+        levels = " ".join(
+            f"fragment f{n} on Area {{ a: parent {{ ...f{n + 1} }} b: parent {{ ...f{n + 1} }} }}"
+            for n in range(12)
+        )
+        document = f"{{ areas(first: 1) {{ nodes {{ ...f0 }} }} }} {levels} fragment f12 on Area {{ code }}"
+        endpoint = Endpoint(kernel)
+        assert (
+            await endpoint.compiled.answer(await caller_of("community_admin"), Request(query=document))
+            is None
+        )
+        assert set(endpoint.compiled.fallbacks) <= {"too many tables", "too many selections"}
+
+    async def test_of_tokens_are_refused_before_they_are_validated(self, client):
+        answer = await client.ask("{ " + "version " * 3000 + "}")
+        assert answer.code == "GRAPHQL_INVALID"
+
+
+class TestTheCache:
+    async def test_keeps_no_request(self, kernel, sample, caller_of):
+        """An exception that is kept and raised again would hold on to every body it has seen."""
+        endpoint, caller = Endpoint(kernel), await caller_of("community_admin")
+        document = "query Q($a: [String!]) { version grids(filter: {code: $a}) { totalCount } }"
+        for _ in range(3):
+            request = Request(query=document, variables={"a": ["a body"]})
+            assert await endpoint.compiled.answer(caller, request) is None
+        gc.collect()
+        kept = [found for found in gc.get_objects() if isinstance(found, Request) and found.query == document]
+        assert kept == [request]
+        [prepared] = [p for p in endpoint.compiled._compiler._documents.values() if not isinstance(p, Left)]
+        assert list(map(type, prepared.plans.values())) == [Left]
+
+    async def test_keeps_no_long_document(self, kernel, sample, caller_of):
+        endpoint = Endpoint(kernel)
+        document = "#" + "x" * 20_000 + "\n{ grids { totalCount } }"
+        assert await endpoint.compiled.answer(await caller_of("community_admin"), Request(query=document))
+        assert not endpoint.compiled._compiler._documents
+
+
+class TestCursors:
+    @pytest.mark.parametrize(
+        "keys",
+        [
+            ["Grid", "CODE", "a", 5],
+            ["Grid", "CODE", 5, 5],
+            ["Grid", "NEWEST", 5],
+            ["Grid", "CODE", None, "a"],
+        ],
+    )
+    async def test_made_by_hand_are_refused(self, admin, keys):
+        document = "query ($c: String, $o: GridOrder!) { grids(after: $c, order: $o) { totalCount } }"
+        assert (await admin.ask(document, c=opaque(keys), o=keys[1])).code == "INVALID_INPUT"
+
+
+async def test_a_flag_that_is_null_is_no_flag(admin):
+    document = "query ($a: Boolean = true) { grids(first: 1) { totalCount @skip(if: $a) nodes { id } } }"
+    assert (await admin.ask(document, a=None)).errors
+
+
+async def test_a_moment_beyond_time_is_refused(admin):
+    document = '{ mediationCases(filter: {receivedAt: {since: "0001-01-01T00:00:00+23:59"}}) { totalCount } }'
+    assert (await admin.ask(document)).code == "GRAPHQL_INVALID"
