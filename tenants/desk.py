@@ -41,6 +41,9 @@ from gongzhi.tenants.service.switches import Plugins, SwitchPlugin
 from gongzhi.tenants.service.taken import add_unless_taken
 from gongzhi.tenants.sign_in import LOGIN
 
+#: How a community's life on the platform turns.
+Turn = Literal["suspend", "resume", "archive"]
+
 #: The nodes at which a role of a level is held.
 _HELD_AT = {
     Level.COUNTY: (AreaLevel.COUNTY,),
@@ -282,7 +285,7 @@ async def switch_plugin(kernel: Kernel, code: str, plugin: str, turn: str) -> No
         await (switches.enable(switch) if turn == "enable" else switches.disable(switch))
 
 
-async def turn_community(kernel: Kernel, code: str, turn: Literal["suspend", "resume", "archive"]) -> None:
+async def turn_community(kernel: Kernel, code: str, turn: Turn) -> None:
     """Suspend, resume or archive a community, as the operator of the server."""
     async with system_work(kernel) as work:
         area = await area_at(work.session, code)

@@ -1,12 +1,16 @@
 """``gongzhi tenant`` and ``gongzhi plugin``: communities, and what they have switched on."""
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from gongzhi.core.api import Settings, today
 from gongzhi.tenants.commands.running import console, run
+
+if TYPE_CHECKING:
+    from gongzhi.tenants.desk import Turn
 
 
 @click.group(help="The communities on the platform (社区).")
@@ -30,39 +34,24 @@ def list_tenants(settings: Settings, under: str | None) -> None:
         console.print(f"这里还没有社区 no communities here yet: {settings.data_dir}", highlight=False)
 
 
-@tenant.command(help="Suspend a community (暂停社区).")
-@click.argument("code")
-@click.pass_obj
-def suspend(settings: Settings, code: str) -> None:
-    """Suspend a community."""
-    from gongzhi.tenants.desk import turn_community
+def _turn_command(turn: "Turn", summary: str) -> click.Command:
+    @click.command(turn, help=summary)
+    @click.argument("code")
+    @click.pass_obj
+    def command(settings: Settings, code: str) -> None:
+        from gongzhi.tenants.desk import turn_community
 
-    run(settings, lambda kernel: turn_community(kernel, code, "suspend"))
-    console.print(f"[green]✓[/] {code}")
+        run(settings, lambda kernel: turn_community(kernel, code, turn))
+        console.print(f"[green]✓[/] {code}")
 
-
-@tenant.command(help="Resume a suspended community (恢复社区).")
-@click.argument("code")
-@click.pass_obj
-def resume(settings: Settings, code: str) -> None:
-    """Resume a community."""
-    from gongzhi.tenants.desk import turn_community
-
-    run(settings, lambda kernel: turn_community(kernel, code, "resume"))
-    console.print(f"[green]✓[/] {code}")
+    return command
 
 
-@tenant.command(
-    help="Archive a suspended community for good; its data stays until its retention ends (归档社区)."
+tenant.add_command(_turn_command("suspend", "Suspend a community (暂停社区)."))
+tenant.add_command(_turn_command("resume", "Resume a suspended community (恢复社区)."))
+tenant.add_command(
+    _turn_command("archive", "Archive a suspended community for good; its data stays (归档社区).")
 )
-@click.argument("code")
-@click.pass_obj
-def archive(settings: Settings, code: str) -> None:
-    """Archive a community."""
-    from gongzhi.tenants.desk import turn_community
-
-    run(settings, lambda kernel: turn_community(kernel, code, "archive"))
-    console.print(f"[green]✓[/] {code}")
 
 
 @tenant.command(

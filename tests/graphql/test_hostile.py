@@ -16,9 +16,7 @@ def admin(client, sample):
 
 
 class TestNames:
-    @pytest.mark.parametrize(
-        "alias", ["r", "x", "e", "m", "s", "n", "t1", "place", "a" * 63, "a" * 64]
-    )
+    @pytest.mark.parametrize("alias", ["r", "x", "e", "m", "s", "n", "t1", "place", "a" * 63, "a" * 64])
     async def test_of_the_caller_are_never_the_statements(self, admin, alias):
         document = f"{{ grids(first: 1) {{ {alias}: totalCount edges {{ {alias}: cursor node {{ {alias}: name }} }} }} }}"
         [edge] = (await admin.ask(document)).data["grids"]["edges"]
