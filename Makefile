@@ -15,7 +15,7 @@ help:  ## What can be made
 demo: $(VENV)/.run  ## Set everything up with a real county, handle a case, leave the server running
 	@$(BIN)/gongzhi demo
 
-demo-reset: $(VENV)/.run  ## Throw the demonstration's data away
+demo-reset: $(VENV)/.run  ## Throw the demonstration's data away and start over
 	@$(BIN)/gongzhi demo --reset
 
 test: $(VENV)/.dev  ## Run the tests
