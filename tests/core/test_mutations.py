@@ -19,6 +19,7 @@ from gongzhi.core.errors import (
     Raced,
     Refusal,
     Stale,
+    TooSlow,
     Unstorable,
     Words,
     WrongState,
@@ -215,12 +216,16 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         ("sqlstate", "kind"),
-        [("22003", Unstorable), ("22021", Unstorable), ("23505", Raced), ("40001", Raced), ("40P01", Raced)],
+        [
+            *(("22003", Unstorable), ("22021", Unstorable), ("22P05", Unstorable)),
+            *(("23505", Raced), ("40001", Raced), ("40P01", Raced)),
+            ("57014", TooSlow),
+        ],
     )
     def test_come_from_the_database_where_the_caller_can_mend(self, sqlstate, kind):
         assert type(refusal_of(sqlstate)) is kind
 
-    @pytest.mark.parametrize("sqlstate", [None, "", "42601", "42501", "23503", "22P02", "57014"])
+    @pytest.mark.parametrize("sqlstate", [None, "", "42601", "42501", "23503", "22P02", "57P01"])
     def test_do_not_come_from_our_own_mistakes(self, sqlstate):
         assert refusal_of(sqlstate) is None
 
