@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gongzhi.core.errors import Language
 from gongzhi.core.permissions import Actor
+from gongzhi.core.plugins import PluginCard
 from gongzhi.core.scope import Scope
 
 
@@ -37,3 +38,7 @@ class Caller:
     actor: Actor
     scope: Scope | None
     switched_on: frozenset[str] | None = None
+
+    def has(self, card: PluginCard) -> bool:
+        """True when this plugin answers here: switched on, without a switch, or asked from above."""
+        return self.switched_on is None or not card.switchable or card.name in self.switched_on

@@ -4,7 +4,7 @@ from collections import Counter
 
 import asyncpg
 import msgspec
-from graphql import GraphQLSchema
+from graphql import GraphQLError, GraphQLSchema
 
 from gongzhi.core.api import Caller, Invalid, Kernel, Scope, TooSlow
 from gongzhi.graphql.catalogue import Catalogue
@@ -31,24 +31,24 @@ class CompiledReads:
             ready = self._compiler.ready(*told, caller.scope)
             self._check(caller, caller.scope, ready)
             return await self._run(caller.scope, ready)
-        except (Unplanned, Invalid, asyncpg.DataError, asyncpg.ProgramLimitExceededError) as reason:
+        except (
+            Unplanned,
+            Invalid,
+            GraphQLError,
+            asyncpg.DataError,
+            asyncpg.ProgramLimitExceededError,
+        ) as reason:
             # What would end in a refusal is refused by the plain executor, in its words.
             self.fallbacks[str(reason) if isinstance(reason, Unplanned) else "refused"] += 1
             return None
 
     def _check(self, caller: Caller, scope: Scope, ready: Ready) -> None:
         """:raises Unplanned: something of the plan is not for this caller, or is switched off here."""
-        plan = ready.plan
-        allowed = all(caller.actor.may(permission, scope.path) for permission in plan.permissions)
-        if not allowed or not all(
-            self._offered(caller, name) for name in plan.plugins(self._catalogue.models)
-        ):
+        plan, cards = ready.plan, self._kernel.plugins.cards
+        if not all(caller.actor.may(permission, scope.path) for permission in plan.permissions):
             raise Unplanned("refused")
-
-    def _offered(self, caller: Caller, plugin: str) -> bool:
-        if caller.switched_on is None or not self._kernel.plugins.cards[plugin].switchable:
-            return True
-        return plugin in caller.switched_on
+        if not all(caller.has(cards[name]) for name in plan.plugins(self._catalogue.models)):
+            raise Unplanned("refused")
 
     async def _run(self, scope: Scope, ready: Ready) -> bytes:
         tenant, _lo, hi = scope.settings()

@@ -74,6 +74,7 @@ class Prepared:
     operation: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     flag_names: tuple[str, ...]
+    opened: "OrderedDict[tuple[bool, ...], tuple[Asked, list[Selected]]]" = field(default_factory=OrderedDict)
     outlines: "OrderedDict[Any, Outline]" = field(default_factory=OrderedDict)
     plans: "OrderedDict[Any, Plan | Left]" = field(default_factory=OrderedDict)
 
@@ -119,14 +120,12 @@ class Compiler:
         flags = {name: told.coerced.get(name) is True for name in prepared.flag_names}
         if any(told.coerced.get(name) is None for name in flags):
             raise Unplanned("a flag that is neither true nor false")
-        asked = Asked(self._schema, prepared.operation, prepared.fragments, flags)
-        assert self._schema.query_type is not None
-        roots = asked.roots(self._schema.query_type)
+        asked, roots = self._opened(prepared, flags)
         kinds = {root.key: self._kind_of(root, told) for root in roots if root.name == "node"}
         under = (*flags.values(), *kinds.values())
         outline = prepared.outlines.get(under)
         if outline is None:
-            argued = list(self._argued(asked, roots, kinds))
+            argued = list(self._argued(replace(asked, _sets=0), roots, kinds))
             outline = Outline(asked, roots, kinds, argued)
             _keep(prepared.outlines, under, outline, PLANS)
         arguments = [
@@ -140,6 +139,16 @@ class Compiler:
         if isinstance(plan, Left):
             raise Unplanned(plan.reason)
         return Ready(plan, arguments)
+
+    def _opened(self, prepared: Prepared, flags: Mapping[str, bool]) -> tuple[Asked, list[Selected]]:
+        """The root fields under these flags."""
+        opened = prepared.opened.get(tuple(flags.values()))
+        if opened is None:
+            asked = Asked(self._schema, prepared.operation, prepared.fragments, flags)
+            assert self._schema.query_type is not None
+            opened = asked, asked.roots(self._schema.query_type)
+            _keep(prepared.opened, tuple(flags.values()), opened, PLANS)
+        return opened
 
     def _prepared(self, query: str, operation: str | None) -> Prepared:
         key = (query, operation)

@@ -104,9 +104,7 @@ class Context:
         self._require(target.permission)
 
     def _require_plugin(self, plugin: str | None) -> None:
-        if plugin is None or self.caller.switched_on is None:
-            return
-        if self.kernel.plugins.cards[plugin].switchable and plugin not in self.caller.switched_on:
+        if plugin is not None and not self.caller.has(self.kernel.plugins.cards[plugin]):
             raise PluginDisabled(plugin=plugin)
 
     def _require(self, permission: Permission) -> None:

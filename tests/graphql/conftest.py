@@ -1,5 +1,6 @@
 """The schema, and a county that has one object of every kind to read."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -183,3 +184,9 @@ def caller_of(kernel, sample):
         return caller
 
     return find
+
+
+@pytest.fixture(scope="session")
+def exact():
+    """Reads JSON with the order of its keys and the writing of its numbers; white space does not count."""
+    return lambda text: json.loads(text, object_pairs_hook=tuple, parse_float=str, parse_int=str)

@@ -1,7 +1,5 @@
 """Compiled reads answer what the plain executor answers, to the letter."""
 
-import json
-
 import asyncpg
 import msgspec
 import pytest
@@ -22,14 +20,9 @@ DOCUMENTS = [
 ]
 
 
-def exact(text):
-    """JSON with the order of its keys and the writing of its numbers; white space does not count."""
-    return json.loads(text, object_pairs_hook=tuple, parse_float=str, parse_int=str)
-
-
 @pytest.mark.parametrize("document", DOCUMENTS)
 @pytest.mark.parametrize("code", ["county", "community"])
-async def test_says_the_same(kernel, county, document, code):
+async def test_says_the_same(kernel, county, exact, document, code):
     scope = county.scope(getattr(county, code))
     caller = Caller(actor=actor_of(kernel, "county_operator", scope), scope=scope)
     endpoint = Endpoint(kernel)

@@ -1,7 +1,5 @@
 """What is compiled says what the plain executor says: documents, variables and data made at random."""
 
-import json
-
 import msgspec
 from graphql import (
     GraphQLEnumType,
@@ -14,17 +12,11 @@ from graphql import (
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from gongzhi.core.api import Caller, Credentials
 from gongzhi.graphql.http import Endpoint
 from gongzhi.graphql.requests import Request
 
 #: Root fields whose answer is about the caller or the request, not of a model.
 MADE_IN_PYTHON = {"me", "here", "version", "jobReport", "node"}
-
-
-def exact(text):
-    """JSON with the order of its keys and the writing of its numbers; white space does not count."""
-    return json.loads(text, object_pairs_hook=tuple, parse_float=str, parse_int=str)
 
 
 @st.composite
@@ -120,15 +112,9 @@ async def both(endpoint, caller, query):
     return plain, compiled
 
 
-def test_equals_the_plain_executor(kernel, schema, sample, event_loop):
+def test_equals_the_plain_executor(kernel, schema, sample, caller_of, exact, event_loop):
     """Key order, number formats, nulls, cursors: to the letter, in a community's scope and in a county's."""
     endpoint = Endpoint(kernel)
-
-    async def caller_of(role):
-        credentials = Credentials(bearer=sample.tokens[role])
-        caller = await kernel.plugins.first("find_caller", kernel=kernel, credentials=credentials)
-        assert isinstance(caller, Caller)
-        return caller
 
     async def cursors_of(caller):
         found = {}

@@ -105,3 +105,10 @@ async def test_a_flag_that_is_null_is_no_flag(admin):
 async def test_a_moment_beyond_time_is_refused(admin):
     document = '{ mediationCases(filter: {receivedAt: {since: "0001-01-01T00:00:00+23:59"}}) { totalCount } }'
     assert (await admin.ask(document)).code == "GRAPHQL_INVALID"
+
+
+async def test_a_null_where_there_must_be_a_number_is_refused(admin):
+    """The document is valid, because the argument has a default; the variable's null is not."""
+    document = "query ($n: Int) { grids { nodes { versions(first: $n) { id } } } }"
+    answer = await admin.ask(document, n=None)
+    assert {error["extensions"]["code"] for error in answer.errors} == {"GRAPHQL_INVALID"}
