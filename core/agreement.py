@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import inspect
 from strawberry.types.base import StrawberryList, StrawberryOptional
 
-from gongzhi.core.reads import Column, Field, Many, Node, One, Reading
+from gongzhi.core.reads import Column, Field, Many, Node, One, Reading, Step
 from gongzhi.core.tables import Base
 
 
@@ -43,7 +43,10 @@ def _disagreements(reading: Reading) -> Iterator[str]:
 def _of_field(reading: Reading, name: str, declared: Field) -> Iterator[str]:
     kind = reading.kind_of(name)
     optional = isinstance(kind, StrawberryOptional)
-    if isinstance(declared, Column):
+    if isinstance(declared, Step):
+        missing = [need for need in declared.needs if _nullable(reading.model, need) is None]
+        yield from (f"needs {need}, which is no column" for need in missing)
+    elif isinstance(declared, Column):
         nullable = _nullable(reading.model, declared.source)
         if nullable is None:
             yield f"reads {declared.source}, which is no column"

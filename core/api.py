@@ -3,7 +3,7 @@
 from gongzhi.core.agreement import Disagreement, check_agreement
 from gongzhi.core.audit import Verdict, verify
 from gongzhi.core.calendar import WorkCalendar
-from gongzhi.core.caller import Caller, Credentials
+from gongzhi.core.caller import Caller, CallerChanged, Credentials
 from gongzhi.core.clock import SHANGHAI, now, today
 from gongzhi.core.commands import (
     Input,
@@ -61,19 +61,31 @@ from gongzhi.core.reads import (
     MOST,
     PAGE,
     Column,
+    Computed,
     Many,
     Node,
     One,
     Reading,
     Step,
     column,
+    computed,
     many,
+    masked,
     one,
     reading_of,
     reads,
     step,
 )
-from gongzhi.core.roots import Argument, item, item_by_id, listing, root_field
+from gongzhi.core.roots import (
+    Argument,
+    item,
+    item_by_id,
+    items_by_ids,
+    listing,
+    of_caller,
+    root_field,
+    single,
+)
 from gongzhi.core.scope import STEP, Community, Range, Scope
 from gongzhi.core.settings import Settings
 from gongzhi.core.system import system_work
@@ -111,9 +123,11 @@ __all__ = [
     "Between",
     "Broken",
     "Caller",
+    "CallerChanged",
     "CodeEnum",
     "Column",
     "Community",
+    "Computed",
     "Credentials",
     "Disagreement",
     "EmbeddedPostgres",
@@ -187,6 +201,7 @@ __all__ = [
     "check_phone",
     "client_path",
     "column",
+    "computed",
     "derived",
     "end_job",
     "global_id",
@@ -194,17 +209,20 @@ __all__ = [
     "hookimpl",
     "item",
     "item_by_id",
+    "items_by_ids",
     "listing",
     "many",
     "mask_id_number",
     "mask_name",
     "mask_phone",
+    "masked",
     "mutation",
     "new_id",
     "new_token",
     "next_number",
     "node_rows",
     "now",
+    "of_caller",
     "one",
     "opaque",
     "opened",
@@ -220,6 +238,7 @@ __all__ = [
     "root_field",
     "search_keys",
     "shared_rows",
+    "single",
     "sort_key",
     "start_job",
     "step",

@@ -1,11 +1,17 @@
 """What a request brought, and who and where its caller turned out to be."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
 
 from gongzhi.core.errors import Language
 from gongzhi.core.permissions import Actor
 from gongzhi.core.plugins import PluginCard
 from gongzhi.core.scope import Scope
+
+
+class CallerChanged(Exception):  # noqa: N818  # says what happened
+    """Something about the caller changed since he was looked up; nothing has been done yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +39,17 @@ class Caller:
 
     :param scope: None where the header named none and the grants leave it open.
     :param switched_on: plugin names; None in a range scope, where each community decides for itself.
+    :param epoch: of the policy that made the caller so; see :mod:`gongzhi.core.known_callers`.
+    :param subjects: account, token and community: a change of one of them ends what is known of the caller.
+    :param until: the moment at which this changes by itself; None where it never does.
     """
 
     actor: Actor
     scope: Scope | None
     switched_on: frozenset[str] | None = None
+    epoch: int = 0
+    subjects: frozenset[UUID] = frozenset()
+    until: datetime | None = None
 
     def has(self, card: PluginCard) -> bool:
         """True when this plugin answers here: switched on, without a switch, or asked from above."""

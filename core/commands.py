@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_type_hints
 import msgspec
 from sqlalchemy import func, select
 
-from gongzhi.core.caller import Caller
+from gongzhi.core.caller import Caller, CallerChanged
 from gongzhi.core.db import IdempotentCall, UnitOfWork, unit_of_work
 from gongzhi.core.errors import Invalid, KeyReused, Refusal, ScopeMissing
 from gongzhi.core.ids import parse_global_id
@@ -212,10 +212,13 @@ async def performing(
     *,
     operation: str,
     key: str | None = None,
+    holds: Callable[[int], Awaitable[bool]] | None = None,
 ) -> AsyncIterator[Performed]:
     """Run a command; commit when the block ends, roll back when anything raises.
 
     :param key: the idempotency key; the same key with the same input gives the first result again.
+    :param holds: says whether the caller is still as he was, in the policy's epoch of this transaction.
+    :raises CallerChanged: he is not; nothing was done.
     :raises Refusal: the command may not be done; one worth it is audited in a transaction of its own.
     """
     if caller.scope is None:
@@ -223,6 +226,8 @@ async def performing(
     try:
         call = None if key is None else _call(operation, key, raw)
         async with unit_of_work(kernel, caller.scope, caller.actor, call=call) as work:
+            if holds is not None and not await holds(work.epoch):
+                raise CallerChanged
             if call is not None and (first := await _first_result(work, call)) is not None:
                 work.call = None
                 again = await _again(work, case, first)

@@ -1,10 +1,11 @@
 """What a resolver is handed: the caller, and how the fields of a request are answered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias
 
 import strawberry
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongzhi.core.caller import Caller
@@ -12,7 +13,7 @@ from gongzhi.core.commands import UseCase
 from gongzhi.core.connections import PageAsked
 from gongzhi.core.kernel import Kernel
 from gongzhi.core.permissions import Permission
-from gongzhi.core.reads import Column, Many, Reading, Step
+from gongzhi.core.reads import Column, Computed, Many, Reading, Step
 from gongzhi.core.scope import Scope
 
 #: What a root field needs: a right, the right to read a type, a command (which checks for itself), or
@@ -39,8 +40,8 @@ class RequestContext(Protocol):
         """The session of the open unit of work, the command's or a read-only one; one question at a time."""
         ...
 
-    def value(self, row: Any, declared: Column | Step, reading: Reading) -> Any:
-        """A column or a Python step of a row, for who may read the field or else the type."""
+    def value(self, row: Any, declared: Column | Computed | Step, reading: Reading) -> Any:
+        """A column, an expression or a Python step of a row, perhaps to be awaited."""
         ...
 
     async def one(self, row_id: Any, target: Reading) -> Any:
@@ -53,6 +54,10 @@ class RequestContext(Protocol):
 
     async def item(self, target: Reading, global_id: str) -> Any:
         """The row of this type with this global id, or None."""
+        ...
+
+    async def single(self, target: Reading, criterion: Callable[[Scope], ColumnElement[bool]]) -> Any:
+        """The one row of this type that meets the criterion, or None."""
         ...
 
     async def node(self, global_id: str) -> Any:

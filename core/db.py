@@ -74,6 +74,11 @@ class UnitOfWork:
     _result: UUID | None = None
 
     @property
+    def epoch(self) -> int:
+        """The policy's epoch when this transaction began."""
+        return int(self.session.info["epoch"])
+
+    @property
     def tenant(self) -> UUID:
         """The community this work writes.
 
@@ -246,7 +251,7 @@ class Database:
         ) as session:
             session.info["scope"] = None if role is DatabaseRole.SYSTEM else scope
             connection = await session.connection()
-            await tell_scope(connection, scope, read_only=read_only)
+            session.info["epoch"] = await tell_scope(connection, scope, read_only=read_only)
             yield session
 
     async def dispose(self) -> None:
@@ -272,10 +277,11 @@ async def _roll_back(connection: asyncpg.Connection) -> None:
         await connection.execute("rollback")
 
 
-async def tell_scope(connection: AsyncConnection, scope: Scope | None, *, read_only: bool) -> None:
-    """Tell the transaction its scope; with none it sees no scoped row at all."""
+async def tell_scope(connection: AsyncConnection, scope: Scope | None, *, read_only: bool) -> int:
+    """Tell the transaction its scope; with none it sees no scoped row at all. Answers the policy's epoch."""
     tenant, lo, hi = ("", "", "") if scope is None else scope.settings()
-    await connection.exec_driver_sql(TELL, (tenant, lo, hi, "on" if read_only else "off"))
+    told = await connection.exec_driver_sql(TELL, (tenant, lo, hi, "on" if read_only else "off"))
+    return int(told.one()[-1])
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from gongzhi.core.db import Database
 from gongzhi.core.embedded import EmbeddedPostgres
 from gongzhi.core.errors import Misconfigured, Words
 from gongzhi.core.events import Event, Listener, Task
+from gongzhi.core.known_callers import KnownCallers
 from gongzhi.core.known_keys import remember_keys, ring_for
 from gongzhi.core.migrations import KERNEL, History, migrate
 from gongzhi.core.permissions import Actor, Level, RoleTable
@@ -50,6 +51,11 @@ class Kernel:
             database=Database(address, pool_size=settings.database_pool_size),
             keys=ring_for(address, settings.keys),
         )
+
+    @cached_property
+    def callers(self) -> KnownCallers:
+        """Who was looked up before."""
+        return KnownCallers(self)
 
     @cached_property
     def roles(self) -> RoleTable:

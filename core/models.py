@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gongzhi.core.clock import now
 from gongzhi.core.ids import new_id
-from gongzhi.core.tables import Base, CodeEnum, TenantRow, platform_rows
+from gongzhi.core.tables import Base, CodeEnum, TenantRow, platform_rows, shared_rows
 
 SCHEMA = "core"
 
@@ -101,6 +101,21 @@ class SealingKey(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     since: Mapped[datetime] = mapped_column(default=now)
+
+
+class PolicyChange(Base):
+    """Something that decides who may do what has changed; written by triggers, in the order of commits.
+
+    :param subject: the account, token or community it is about; None for everybody.
+    """
+
+    __tablename__ = "policy_change"
+    __belongs__ = shared_rows()
+    __table_args__ = ({"schema": SCHEMA},)
+
+    epoch: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    subject: Mapped[UUID | None]
+    at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Idempotency(Base):

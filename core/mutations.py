@@ -122,7 +122,8 @@ class _Declared:
 
         arguments = {} if case.input is NoInput else {"input": _input(case)}
         arguments["idempotency_key"] = _KEY
-        return root_field(resolve, arguments, payload | None, case.sentence, needs=case)
+        made = {"success": success, "result": self.returns}
+        return root_field(resolve, arguments, payload | None, case.sentence, needs=case, **made)
 
 
 def _input(case: UseCase) -> Argument:

@@ -1,7 +1,7 @@
 """How a room says what clients may read: a GraphQL type is its model and its fields, never a resolver.
 
-The declaration is data (:class:`Reading`). Today a plain executor follows it field by field; a compiler that
-turns a document into one statement reads the same declaration.
+The declaration is data (:class:`Reading`). A compiler turns a document into one statement by it; what is left to
+the plain executor is answered field by field from the same declaration.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,22 +26,39 @@ from gongzhi.core.scope import Scope, tenant_of
 from gongzhi.core.tables import Base, Kind, belongs
 
 #: How many rows a list or a to-many shows unless told, and at most.
-PAGE, MOST = 20, 100
+PAGE, MOST = 20, 500
 
 
 @dataclass(frozen=True)
 class Column:
-    """A field that is a column of the model."""
+    """A field that is a column of the model.
+
+    :param permission: what it needs, if more than its type; with a mask, what shows it whole.
+    :param mask: what others see in its place, in SQL.
+    """
 
     source: str
+    permission: Permission | None = None
+    mask: Callable[[Any], ColumnElement[Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A field that is an SQL expression over the model's columns: ``expression(model)``."""
+
+    expression: Callable[[Any], ColumnElement[Any]]
     permission: Permission | None = None
 
 
 @dataclass(frozen=True)
 class Step:
-    """A field made in Python from columns of the row: ``step(row, kernel)``."""
+    """A field made in Python from columns of the row: ``step(row, kernel)``.
+
+    :param needs: the columns it looks at, and may look at.
+    """
 
     step: Callable[[Any, Any], Any]
+    needs: tuple[str, ...]
     permission: Permission | None = None
 
 
@@ -60,7 +77,7 @@ class Many:
     order: str
 
 
-Field = Column | Step | One | Many
+Field = Column | Computed | Step | One | Many
 
 
 @dataclass(kw_only=True, eq=False)
@@ -69,6 +86,7 @@ class Reading:
 
     :param permission: what every field needs that names none of its own.
     :param criterion: which rows lists and look-ups by id show, where it is not every row of the scope.
+    :param ids_of: the type whose ids name its rows, where it is another view of them.
     """
 
     model: type[Base]
@@ -77,6 +95,7 @@ class Reading:
     filters: tuple[Filter, ...]
     orders: tuple[Order, ...]
     criterion: Callable[[Scope], ColumnElement[bool]] | None = None
+    ids_of: str | None = None
     fields: dict[str, Field] = field(default_factory=dict)
     cls: type = field(init=False)
     connection: type = field(init=False)
@@ -115,9 +134,32 @@ def column(description: str, *, source: str | None = None, permission: Permissio
     return _Marked(description, lambda name: Column(source or name, permission))
 
 
-def step(made: Callable[[Any, Any], Any], description: str, *, permission: Permission | None = None) -> Any:
-    """A value made in Python from the row's columns: ``made(row, kernel)``."""
-    return _Marked(description, lambda _name: Step(made, permission))
+def masked(
+    description: str, *, by: Callable[[Any], ColumnElement[Any]], whole: Permission, source: str | None = None
+) -> Any:
+    """A column that shows whole to who has ``whole``, and as ``by`` leaves it to everybody else."""
+    return _Marked(description, lambda name: Column(source or name, whole, by))
+
+
+def computed(
+    expression: Callable[[Any], ColumnElement[Any]],
+    description: str,
+    *,
+    permission: Permission | None = None,
+) -> Any:
+    """A value that the database computes: ``expression(model)``."""
+    return _Marked(description, lambda _name: Computed(expression, permission))
+
+
+def step(
+    made: Callable[[Any, Any], Any],
+    description: str,
+    *,
+    needs: Iterable[str],
+    permission: Permission | None = None,
+) -> Any:
+    """A value that Python makes of the columns it ``needs``: ``made(row, kernel)``."""
+    return _Marked(description, lambda _name: Step(made, tuple(needs), permission))
 
 
 def one(source: str, description: str) -> Any:
@@ -149,6 +191,7 @@ def reads(
     filters: Iterable[Filter] = (),
     orders: Iterable[Order] = (Order("NEWEST", "id", descending=True), Order("OLDEST", "id")),
     criterion: Callable[[Scope], ColumnElement[bool]] | None = None,
+    ids_of: str | None = None,
 ) -> Callable[[TypeT], TypeT]:
     """Make this class the GraphQL type that reads this model; see :class:`Reading`."""
 
@@ -160,6 +203,7 @@ def reads(
             filters=tuple(filters),
             orders=tuple(orders),
             criterion=criterion,
+            ids_of=ids_of,
         )
         for name, marked in list(vars(cls).items()):
             if isinstance(marked, _Marked):
@@ -193,7 +237,7 @@ def definition_of(cls: Any) -> Any:
     return cls.__strawberry_definition__
 
 
-_First = Annotated[int, strawberry.argument(description="How many at most, up to 100 (条数上限).")]
+_First = Annotated[int, strawberry.argument(description="How many at most, up to 500 (条数上限).")]
 
 
 def _strawberry_field(reading: Reading, name: str, declared: Field, description: str) -> Any:

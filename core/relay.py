@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongzhi.core.audit import seal_waiting
 from gongzhi.core.clock import now
-from gongzhi.core.models import OUTBOX_POSITION, Idempotency, Outbox
+from gongzhi.core.models import OUTBOX_POSITION, Idempotency, Outbox, PolicyChange
 from gongzhi.core.system import system_work
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _BATCH = 500
 _PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 #: How long a caller may repeat a command by its key, and how many seconds pass between sweeps.
 KEY_KEPT = timedelta(hours=24)
+#: How long a process may sleep and still be told what changed; then it forgets whom it knew.
+CHANGES_KEPT = timedelta(hours=24)
 _SWEEP = 3600.0
 
 
@@ -103,6 +105,9 @@ async def sweep(kernel: "Kernel") -> None:
     """Clear away the kernel's records that are past their time; safe to do twice at once."""
     async with system_work(kernel) as work:
         await work.session.execute(delete(Idempotency).where(Idempotency.created_at <= now() - KEY_KEPT))
+        newest = select(func.max(PolicyChange.epoch)).scalar_subquery()
+        gone = (PolicyChange.at <= now() - CHANGES_KEPT, PolicyChange.epoch < newest)
+        await work.session.execute(delete(PolicyChange).where(*gone))
 
 
 async def run_relay(kernel: "Kernel", send: Send, stopping: asyncio.Event) -> None:

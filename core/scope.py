@@ -58,10 +58,12 @@ class Range:
 
 Scope = Community | Range
 
-#: The statement that tells a transaction its scope; on Citus another one takes its place.
+#: The statement that tells a transaction its scope and learns the policy's epoch; on Citus another one takes
+#: its place.
 TELL = (
     "select set_config('gongzhi.tenant', $1, true), set_config('gongzhi.lo', $2, true), "
-    "set_config('gongzhi.hi', $3, true), set_config('transaction_read_only', $4, true)"
+    "set_config('gongzhi.hi', $3, true), set_config('transaction_read_only', $4, true), "
+    "(select max(epoch) from core.policy_change)"
 )
 
 

@@ -48,6 +48,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     session_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 30)] = 12
     #: Failed sign-ins of one account or address within fifteen minutes before it has to wait.
     sign_in_attempts: Annotated[int, msgspec.Meta(ge=3, le=1000)] = 10
+    #: Points a caller may spend on GraphQL at once, and points that come back each second.
+    query_budget: Annotated[int, msgspec.Meta(ge=1000)] = 200_000
+    query_refill: Annotated[int, msgspec.Meta(ge=1)] = 4_000
     log_format: Literal["console", "json"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

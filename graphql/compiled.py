@@ -1,36 +1,46 @@
-"""Answering a read from its plan: one prepared statement, its JSON passed on as it came."""
+"""Answering a query from its plan: one prepared statement, its JSON passed on as it came."""
 
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 import msgspec
-from graphql import GraphQLError, GraphQLSchema
+from graphql import GraphQLError
 
-from gongzhi.core.api import Caller, Invalid, Kernel, Scope, TooSlow
+from gongzhi.core.api import Caller, CallerChanged, Invalid, Kernel, Scope, TooSlow
 from gongzhi.graphql.catalogue import Catalogue
-from gongzhi.graphql.compiler import Compiler, Ready
-from gongzhi.graphql.requests import Request
-from gongzhi.graphql.selection import Unplanned
+from gongzhi.graphql.compiler import Compiler
+from gongzhi.graphql.metrics import FALLBACKS
+from gongzhi.graphql.outline import Asking
+from gongzhi.graphql.plan import Plan, Unplanned
+from gongzhi.graphql.steps import selected_of, stepped
+
+#: Says whether the caller is as he was in this epoch of the policy, which a statement has just read.
+Holds = Callable[[int], Awaitable[bool]]
+
+
+async def always(_epoch: int) -> bool:
+    """For callers who were made, not looked up."""
+    return True
 
 
 class CompiledReads:
-    """The fast way of an endpoint. What it leaves (None) is for the plain executor: mutations, refusals, steps."""
+    """The fast way of an endpoint. What it leaves (None) is for the plain executor: refusals, and what needs Python."""
 
-    def __init__(self, kernel: Kernel, schema: GraphQLSchema, catalogue: Catalogue) -> None:
+    def __init__(self, kernel: Kernel, catalogue: Catalogue) -> None:
         self._kernel, self._catalogue = kernel, catalogue
-        self._compiler = Compiler(schema, catalogue.nodes)
+        self._compiler = Compiler(catalogue.nodes)
         #: Why operations were left to the plain executor, and how often.
         self.fallbacks: Counter[str] = Counter()
 
-    async def answer(self, caller: Caller, request: Request) -> bytes | None:
-        """The response's body, or None when the plain executor has to answer."""
-        if caller.scope is None:
-            return None
+    async def answer(self, caller: Caller, asking: Asking, holds: Holds = always) -> bytes | None:
+        """The JSON of ``data``, or None when the plain executor has to answer.
+
+        :raises CallerChanged: a grant, a switch or the like changed since the caller was looked up.
+        :raises TooSlow: the statement ran out of time.
+        """
         try:
-            told = request.query, request.operation_name, request.variables
-            ready = self._compiler.ready(*told, caller.scope)
-            self._check(caller, caller.scope, ready)
-            return await self._run(caller.scope, ready)
+            return await self._compiled(caller, asking, holds)
         except (
             Unplanned,
             Invalid,
@@ -39,26 +49,60 @@ class CompiledReads:
             asyncpg.ProgramLimitExceededError,
         ) as reason:
             # What would end in a refusal is refused by the plain executor, in its words.
-            self.fallbacks[str(reason) if isinstance(reason, Unplanned) else "refused"] += 1
+            told = str(reason) if isinstance(reason, Unplanned) else "refused"
+            self.fallbacks[told] += 1
+            FALLBACKS.labels(told).inc()
             return None
 
-    def _check(self, caller: Caller, scope: Scope, ready: Ready) -> None:
-        """:raises Unplanned: something of the plan is not for this caller, or is switched off here."""
-        plan, cards = ready.plan, self._kernel.plugins.cards
-        if not all(caller.actor.may(permission, scope.path) for permission in plan.permissions):
-            raise Unplanned("refused")
-        if not all(caller.has(cards[name]) for name in plan.plugins(self._catalogue.models)):
-            raise Unplanned("refused")
-
-    async def _run(self, scope: Scope, ready: Ready) -> bytes:
-        tenant, _lo, hi = scope.settings()
+    async def _compiled(self, caller: Caller, asking: Asking, holds: Holds) -> bytes:
+        if caller.scope is None:
+            raise Unplanned("no scope")
+        scope, ready = caller.scope, self._compiler.ready(asking, type(caller.scope))
+        plan, values = ready.plan, ready.values()
+        check(self._kernel, self._catalogue, caller, plan)
         pool = await self._kernel.database.pool()
         try:
-            row = await pool.fetchrow(ready.plan.sql, tenant, scope.path, hi, scope.node, *ready.values())
+            row = await pool.fetchrow(plan.sql, *scope_parameters(caller, scope, plan), *values)
         except asyncpg.QueryCanceledError as error:
             raise TooSlow from error
-        parts = (
-            msgspec.json.encode(key) + b":" + (part or b"null")
-            for key, part in zip(ready.plan.roots, row, strict=True)
-        )
-        return b'{"data":{' + b",".join(parts) + b"}}"
+        epoch, *columns = row
+        if not await holds(epoch):
+            raise CallerChanged
+        try:
+            return told_json(self._kernel, caller, plan, columns, asking)
+        except Exception as error:
+            # The plain executor tells it at its place, and the others beside it.
+            raise Unplanned("a value that could not be made") from error
+
+
+def check(kernel: Kernel, catalogue: Catalogue, caller: Caller, plan: Plan) -> None:
+    """:raises Unplanned: something of the plan is not for this caller, or is switched off here."""
+    path = "" if caller.scope is None else caller.scope.path
+    if not all(caller.actor.may(permission, path) for permission in plan.permissions):
+        raise Unplanned("refused")
+    if not all(caller.has(kernel.plugins.cards[name]) for name in plan.plugins(catalogue.models)):
+        raise Unplanned("refused")
+
+
+def scope_parameters(caller: Caller, scope: Scope, plan: Plan) -> tuple[object, ...]:
+    """The parameters that every plan's statement begins with."""
+    tenant, _lo, hi = scope.settings()
+    return tenant, scope.path, hi, scope.node, plan.unmasked(caller.actor, scope.path)
+
+
+def told_json(
+    kernel: Kernel, caller: Caller, plan: Plan, columns: Sequence[bytes | None], asking: Asking
+) -> bytes:
+    """The object of a plan's answers."""
+    parts = dict(zip(plan.columns, columns, strict=True))
+    for key, steps in plan.steps.items():
+        part = parts[key]
+        if part is not None:
+            parts[key] = stepped(part, steps, kernel)
+    if plan.made:
+        roots = {root.key: root for root in asking.outline.roots}
+        for key, made in plan.made.items():
+            value = selected_of(made(caller), roots[key], asking.outline.asked)
+            parts[key] = msgspec.json.encode(value)
+    inner = b",".join(b'"' + key.encode() + b'":' + (parts[key] or b"null") for key in plan.keys)
+    return b"{" + inner + b"}"

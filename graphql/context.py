@@ -1,19 +1,21 @@
 """The request context: one read transaction or one command at a time, and the answers to its fields."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
 
 from gongzhi.core.api import (
     MOST,
     Caller,
     Column,
+    Computed,
     Invalid,
     Kernel,
     Many,
@@ -53,6 +55,14 @@ def told_by_the_database() -> Iterator[None]:
         if refusal is None:
             raise
         raise refusal from error
+
+
+def whole(target: Reading) -> Iterator[Any]:
+    """Options that load what this type's fields look at, also where the model leaves it for later."""
+    for declared in target.fields.values():
+        for name in declared.needs if isinstance(declared, Step) else ():
+            if getattr(target.model, name).property.deferred:
+                yield undefer(getattr(target.model, name))
 
 
 class _Over(Exception):  # noqa: N818  # nothing went wrong
@@ -139,12 +149,26 @@ class Context:
                 if error is not failure:
                     raise
 
-    def value(self, row: Any, declared: Column | Step, reading: Reading) -> Any:
-        """A column or a Python step of a row, for who may read the field or else the type."""
+    def value(self, row: Any, declared: Column | Computed | Step, reading: Reading) -> Any:
+        """A column, an expression or a Python step of a row, perhaps to be awaited."""
+        if isinstance(declared, Column) and declared.mask is not None:
+            assert declared.permission is not None
+            self._require(reading.permission)
+            if not self.caller.actor.may(declared.permission, self.scope.path):
+                return self._computed(row, declared.mask(getattr(reading.model, declared.source)), reading)
+            return getattr(row, declared.source)
         self._require(declared.permission or reading.permission)
         if isinstance(declared, Step):
             return declared.step(row, self.kernel)
+        if isinstance(declared, Computed):
+            return self._computed(row, declared.expression(reading.model), reading)
         return getattr(row, declared.source)
+
+    async def _computed(self, row: Any, expression: ColumnElement[Any], reading: Reading) -> Any:
+        """An expression over the columns of a row, as the database computes it."""
+        model: Any = reading.model
+        async with self.session() as session:
+            return (await session.scalars(select(expression).where(model.id == row.id))).one()
 
     async def one(self, row_id: Any, target: Reading) -> Any:
         """The row of this type with this id, or None."""
@@ -174,10 +198,18 @@ class Context:
         """The row of this type with this id, or None; an id of another type finds nothing."""
         self._open(target)
         type_name, row_id = parse_global_id(global_id, path="id")
-        if type_name != target.name:
+        if type_name != (target.ids_of or target.name):
             return None
         model: Any = target.model
-        query = select(model).where(model.id == row_id)
+        return await self._found(target, model.id == row_id)
+
+    async def single(self, target: Reading, criterion: Callable[[Scope], ColumnElement[bool]]) -> Any:
+        """The one row of this type that meets the criterion, or None."""
+        self._open(target)
+        return await self._found(target, criterion(self.scope))
+
+    async def _found(self, target: Reading, condition: ColumnElement[bool]) -> Any:
+        query = select(target.model).where(condition).options(*whole(target))
         if target.criterion is not None:
             query = query.where(target.criterion(self.scope))
         async with self.session() as session:

@@ -2,13 +2,14 @@
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import structlog
 from graphql import GraphQLError
 
-from gongzhi.core.api import Invalid, Language, Refusal, client_path
+from gongzhi.core.api import Invalid, Language, Refusal, TooMany, client_path
 
 log = structlog.get_logger()
 
@@ -68,12 +69,24 @@ class Unexpected(Refusal):
 class Answer:
     """What goes back.
 
-    :param raw: the body as bytes, where it is known already.
+    :param body: what is told beside ``data``, or all of it.
+    :param data: the JSON of ``data``, where it is written already.
+    :param extensions: the JSON of ``extensions``.
     """
 
     status: int
     body: dict[str, Any]
-    raw: bytes | None = None
+    data: bytes | None = None
+    extensions: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def payload(self) -> bytes:
+        """The body as it is sent."""
+        parts = [] if self.data is None else [b'"data":' + self.data]
+        parts += [b'"' + key.encode() + b'":' + msgspec.json.encode(told) for key, told in self.body.items()]
+        if self.extensions is not None:
+            parts.append(b'"extensions":' + self.extensions)
+        return b"{" + b",".join(parts) + b"}"
 
 
 def unexpected(error: BaseException) -> Unexpected:
@@ -85,18 +98,29 @@ def unexpected(error: BaseException) -> Unexpected:
 
 def refused(refusal: Refusal, language: Language) -> Answer:
     """A whole request refused."""
-    return Answer(_STATUS.get(refusal.code, 200), {"data": None, "errors": [_told(refusal, language)]})
+    answer = Answer(_STATUS.get(refusal.code, 200), {"data": None, "errors": [_told(refusal, language)]})
+    if isinstance(refusal, TooMany):
+        answer.headers["retry-after"] = str(refusal.facts["seconds"])
+    if isinstance(refusal, MethodNotAllowed):
+        answer.headers["allow"] = "POST"
+    return answer
+
+
+def of_document(error: GraphQLError) -> dict[str, Any]:
+    """What is wrong with a document or its variables, without what the caller told."""
+    told: dict[str, Any] = dict(error.formatted)
+    for pattern, less in _REPEATED:
+        told["message"] = pattern.sub(less, told["message"])
+    told["extensions"] = {"code": "GRAPHQL_INVALID"}
+    return told
 
 
 def told_error(error: GraphQLError, language: Language) -> dict[str, Any]:
     """An error of one field, or of the document."""
-    told: dict[str, Any] = dict(error.formatted)
     original = error.original_error
     if original is None or isinstance(original, GraphQLError):
-        for pattern, less in _REPEATED:
-            told["message"] = pattern.sub(less, told["message"])
-        told["extensions"] = {"code": "GRAPHQL_INVALID"}
-        return told
+        return of_document(error)
+    told: dict[str, Any] = dict(error.formatted)
     refusal = original if isinstance(original, Refusal) else unexpected(original)
     return told | _told(refusal, language)
 

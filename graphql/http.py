@@ -3,16 +3,34 @@
 from typing import Any
 
 import msgspec
+from graphql import OperationType, execute
 from litestar.types import Receive, Scope, Send
-from strawberry.schema.exceptions import CannotGetOperationTypeError
 
-from gongzhi.core.api import Caller, Credentials, Kernel, Refusal
+from gongzhi.core.api import Caller, CallerChanged, Credentials, Kernel, NotSignedIn, Refusal, TooMany
+from gongzhi.graphql.budget import LEAST, Budgets
 from gongzhi.graphql.catalogue import Catalogue
 from gongzhi.graphql.compiled import CompiledReads
 from gongzhi.graphql.context import Context
-from gongzhi.graphql.errors import Answer, MethodNotAllowed, RequestMalformed, refused, told_error, unexpected
-from gongzhi.graphql.requests import Request, credentials_of, headers_of, language_of, read_request
+from gongzhi.graphql.cost import Cost
+from gongzhi.graphql.documents import Documents, NotValid
+from gongzhi.graphql.errors import Answer, MethodNotAllowed, refused, told_error, unexpected
+from gongzhi.graphql.executor import Executor
+from gongzhi.graphql.metrics import REFUSED
+from gongzhi.graphql.outline import Asking, asking
+from gongzhi.graphql.requests import (
+    LARGEST_BODY,
+    LARGEST_OF_NOBODY,
+    Request,
+    credentials_of,
+    headers_of,
+    language_of,
+    read_request,
+)
 from gongzhi.graphql.schema import build_schema
+from gongzhi.graphql.writes import CompiledWrites
+
+#: How often a request is begun anew because its caller changed under it.
+_ATTEMPTS = 5
 
 
 class Endpoint:
@@ -22,57 +40,117 @@ class Endpoint:
         self.kernel = kernel
         self.schema = build_schema(kernel.plugins)
         self._catalogue = Catalogue.of(kernel.plugins, self.schema)
-        self.compiled = CompiledReads(kernel, self.schema._schema, self._catalogue)  # noqa: SLF001
+        self._core = self.schema._schema  # noqa: SLF001  # graphql-core's, which strawberry wraps
+        self._documents = Documents(self._core)
+        self.reads = CompiledReads(kernel, self._catalogue)
+        self.writes = CompiledWrites(kernel, self._catalogue)
+        self.budgets = Budgets.of(kernel.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
         answer = await self._answer(scope, receive)
         headers = [(b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store")]
-        if answer.status == 405:
-            headers.append((b"allow", b"POST"))
-        payload = answer.raw or msgspec.json.encode(answer.body)
+        headers += [(name.encode(), value.encode()) for name, value in answer.headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": payload, "more_body": False})
+        await send({"type": "http.response.body", "body": answer.payload(), "more_body": False})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         headers = headers_of(scope)
         language = language_of(headers)
+        if scope.get("method") != "POST":
+            return refused(MethodNotAllowed(), language)
         try:
-            if scope.get("method") != "POST":
-                return refused(MethodNotAllowed(), language)
-            request = await read_request(receive)
-            caller = await self._caller(credentials_of(scope, headers))
-            compiled = await self.compiled.answer(caller, request)
-            return await self.execute(caller, request) if compiled is None else Answer(200, {}, compiled)
+            credentials = credentials_of(scope, headers)
+            caller = await self.kernel.callers.find(credentials)
+            self.budgets.check(caller, credentials.address)
+            request = await read_request(receive, LARGEST_BODY if caller.subjects else LARGEST_OF_NOBODY)
+            return await self.respond(credentials, caller, request)
         except Refusal as refusal:
+            REFUSED.labels(refusal.code).inc()
             return refused(refusal, language)
         except Exception as error:  # noqa: BLE001  # logged whole, told by reference
             return refused(unexpected(error), language)
 
-    async def _caller(self, credentials: Credentials) -> Caller:
-        caller = await self.kernel.plugins.first("find_caller", kernel=self.kernel, credentials=credentials)
-        if not isinstance(caller, Caller):
-            raise TypeError("no plugin answers find_caller")
-        return caller
+    async def respond(self, credentials: Credentials, caller: Caller, request: Request) -> Answer:
+        """Answer a request within the caller's budget.
 
-    async def execute(self, caller: Caller, request: Request) -> Answer:
-        """Execute a request on behalf of this caller.
-
-        :raises RequestMalformed: it names no operation of its document.
+        :raises Refusal: nothing of it is answered.
         """
+        try:
+            told = self.asking(request)
+        except NotValid as error:
+            self.budgets.spend(caller, credentials.address, LEAST)
+            return Answer(200, {"data": None, "errors": error.told})
+        except Refusal:
+            self.budgets.spend(caller, credentials.address, LEAST)
+            raise
+        self._check_introspection(caller, told)
+        left = self.budgets.spend(caller, credentials.address, told.cost.points)
+        answer = await self._within_attempts(credentials, caller, told)
+        answer.extensions = _extensions(told.cost, left)
+        return answer
+
+    def asking(self, request: Request) -> Asking:
+        """The document with its variables, within what one request may ask for.
+
+        :raises NotValid: it is no GraphQL of this schema.
+        :raises Refusal: it is beyond a limit, or no request.
+        """
+        prepared = self._documents.find(request.query, request.operation_name)
+        return asking(self._core, self._catalogue.nodes, prepared, request.variables)
+
+    def _check_introspection(self, caller: Caller, told: Asking) -> None:
+        """:raises NotSignedIn: nobody asks a server that is in use for its schema."""
+        known = caller.subjects or self.kernel.settings.mode == "development"
+        if not known and any(root.name in ("__schema", "__type") for root in told.outline.roots):
+            raise NotSignedIn
+
+    async def _within_attempts(self, credentials: Credentials, caller: Caller, told: Asking) -> Answer:
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._once(credentials, caller, told)
+            except CallerChanged:
+                caller = await self.kernel.callers.find(credentials)
+        raise TooMany(seconds=1)
+
+    async def _once(self, credentials: Credentials, caller: Caller, told: Asking) -> Answer:
+        asked_of = caller
+
+        async def holds(epoch: int) -> bool:
+            return await self.kernel.callers.holds(credentials, asked_of, epoch)
+
+        if told.prepared.operation.operation is OperationType.QUERY:
+            data = await self.reads.answer(caller, told, holds)
+            if data is not None:
+                return Answer(200, {}, data)
+        else:
+            written = await self.writes.answer(caller, told, holds)
+            if written is not None:
+                errors = {"errors": written.errors} if written.errors else {}
+                return Answer(200, errors, written.data)
+        return await self.execute(await self.kernel.callers.certain(credentials), told)
+
+    async def execute(self, caller: Caller, told: Asking) -> Answer:
+        """Answer by the plain executor: what is not compiled, and what ends in a refusal."""
         context = Context(self.kernel, caller, self._catalogue)
         try:
-            result: Any = await self.schema.execute(
-                request.query,
-                variable_values=request.variables,
-                operation_name=request.operation_name,
+            executed: Any = execute(
+                self._core,
+                told.prepared.document,
                 context_value=context,
+                variable_values=dict(told.given),
+                operation_name=told.operation_name,
+                executor_class=Executor,
             )
-        except CannotGetOperationTypeError as error:
-            raise RequestMalformed(problem=error.as_http_error_reason()) from error
+            result = await executed if hasattr(executed, "__await__") else executed
         finally:
             await context.close()
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             body["errors"] = [told_error(error, caller.actor.language) for error in result.errors]
         return Answer(200, body)
+
+
+def _extensions(cost: Cost, left: int) -> bytes:
+    told = {"requested": cost.points, "nodes": cost.nodes, "depth": cost.depth, "remaining": left}
+    return msgspec.json.encode({"cost": told})

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from strawberry.utils.str_converters import to_camel_case
 
 from gongzhi.core.api import PAGE, Equals, Order, Reading
-from gongzhi.graphql.plan import Arguments, given, then
-from gongzhi.graphql.selection import Selected, Unplanned
+from gongzhi.graphql.plan import Arguments, Unplanned, given, then
+from gongzhi.graphql.selection import Selected
 from gongzhi.graphql.values import (
     ROW,
     bounded,
@@ -89,7 +89,10 @@ class Page:
             f"select {alias}.*, row_number() over (order by {ordering}) as {_AT} from ({fetched}) {alias}"
         )
         total = f"(select count(*) from {table} {alias} where {_all(matching)})"
-        columns = {part.key: self._part(part, total) for part in self.writer.asked.beneath(self.selected)}
+        columns = {}
+        for part in self.writer.asked.beneath(self.selected):
+            with self.writer.beneath(part.key):
+                columns[part.key] = self._part(part, total)
         # HAVING makes it one row, also where nothing of it is an aggregate.
         return f"select row_to_json({ROW}) from (select {named(columns)} from ({numbered}) {alias} having true) {ROW}"
 
@@ -115,8 +118,9 @@ class Page:
             if selected.name == "cursor":
                 columns[selected.key] = cursor_of(self.reading, self.order, self.alias)
             elif selected.name == "node":
-                beneath = self.writer.asked.beneath(selected)
-                columns[selected.key] = self.writer.row(beneath, self.reading, self.alias)
+                with self.writer.beneath(selected.key):
+                    beneath = self.writer.asked.beneath(selected)
+                    columns[selected.key] = self.writer.row(beneath, self.reading, self.alias)
             else:
                 columns[selected.key] = f"'{self.reading.name}Edge'::text"
         return f"(select row_to_json({ROW}) from (select {named(columns)}) {ROW})"

@@ -11,8 +11,8 @@ from gongzhi.graphql.errors import BodyTooLarge, RequestMalformed
 
 #: The largest request body, in bytes. Onboarding files come in it, as base64.
 LARGEST_BODY = 12 * 1024 * 1024
-#: The longest document, in tokens; validating one takes time that grows faster than it does.
-MOST_TOKENS = 2000
+#: The same for somebody who is not signed in.
+LARGEST_OF_NOBODY = 64 * 1024
 
 
 class Request(msgspec.Struct, kw_only=True, rename="camel"):
@@ -23,21 +23,22 @@ class Request(msgspec.Struct, kw_only=True, rename="camel"):
     operation_name: str | None = None
 
 
-async def read_request(receive: Receive) -> Request:
+async def read_request(receive: Receive, largest: int = LARGEST_BODY) -> Request:
     """The request in a body of JSON.
 
+    :param largest: how many bytes are read.
     :raises BodyTooLarge: it is longer than the platform reads.
     :raises RequestMalformed: it is no such request.
     """
     try:
-        return msgspec.json.decode(await _body(receive), type=Request)
+        return msgspec.json.decode(await _body(receive, largest), type=Request)
     except msgspec.ValidationError as error:
         raise RequestMalformed(problem=str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestMalformed(problem=Words(zh="请求体不是 JSON", en="the body is not JSON")) from error
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, largest: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -46,8 +47,8 @@ async def _body(receive: Receive) -> bytes:
             raise RequestMalformed(problem=Words(zh="请求中断", en="it was broken off"))
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > LARGEST_BODY:
-            raise BodyTooLarge(limit=LARGEST_BODY)
+        if size > largest:
+            raise BodyTooLarge(limit=largest)
         if not message.get("more_body"):
             return b"".join(parts)
 

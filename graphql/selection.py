@@ -13,6 +13,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     InlineFragmentNode,
     NamedTypeNode,
     OperationDefinitionNode,
@@ -22,8 +23,8 @@ from graphql import (
 )
 
 
-class Unplanned(Exception):  # noqa: N818  # not an error: another way is taken
-    """SQL can't answer this; the reason goes to ``gongzhi schema explain`` and into a metric."""
+class TooManySelections(Exception):  # noqa: N818  # told as a limit
+    """A small document opens more selection sets than one may."""
 
 
 #: How many selection sets one reading of a document opens; aliases that nest double them with each step.
@@ -55,13 +56,14 @@ class Asked:
     """An operation of a document, with what is needed to read its selections.
 
     :param flags: the values of the variables that ``@skip`` and ``@include`` read.
+    :param sets: how many selection sets were opened so far.
     """
 
     schema: GraphQLSchema
     operation: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     flags: Mapping[str, bool]
-    _sets: int = 0
+    sets: int = 0
 
     def roots(self, query: GraphQLObjectType) -> list[Selected]:
         """The root fields."""
@@ -70,16 +72,16 @@ class Asked:
     def beneath(self, selected: Selected, concrete: GraphQLObjectType | None = None) -> list[Selected]:
         """The fields of what this field returns.
 
-        :param concrete: the type of the object, where the field returns an interface.
+        :param concrete: the type of the object, where the field returns an interface or a union.
         """
         kind = concrete or get_named_type(selected.definition.type)
         assert isinstance(kind, GraphQLObjectType)
         return self._merged(kind, [node.selection_set for node in selected.nodes if node.selection_set])
 
     def _merged(self, parent: GraphQLObjectType, sets: list[SelectionSetNode]) -> list[Selected]:
-        self._sets += 1
-        if self._sets > MOST_SETS:
-            raise Unplanned("too many selections")
+        self.sets += 1
+        if self.sets > MOST_SETS:
+            raise TooManySelections
         merged: dict[str, Selected] = {}
         opened: set[str] = set()
         for selections in sets:
@@ -112,6 +114,8 @@ class Asked:
         if condition is None or condition.name.value == parent.name:
             return True
         kind = self.schema.get_type(condition.name.value)
+        if isinstance(kind, GraphQLUnionType):
+            return parent in kind.types
         return isinstance(kind, GraphQLInterfaceType) and kind in parent.interfaces
 
     def _wanted(self, directives: tuple[DirectiveNode, ...] | None) -> bool:

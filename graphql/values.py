@@ -1,15 +1,15 @@
 """Columns as the JSON that the schema promises, and cursors as :mod:`gongzhi.core.ids` writes them, in SQL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
 from sqlalchemy import Date, Integer, LargeBinary, Numeric, Text, Uuid
-from sqlalchemy.dialects.postgresql import dialect
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, dialect
 from sqlalchemy.sql.elements import ColumnElement
 
 from gongzhi.core.api import MOST, CodeEnum, Order, Reading, parse_global_id, unopaque
-from gongzhi.graphql.selection import Unplanned
+from gongzhi.graphql.plan import Unplanned
 
 _POSTGRESQL: Any = dialect()  # type: ignore[no-untyped-call]  # sqlalchemy leaves it so
 
@@ -30,9 +30,16 @@ def plain(value: Any) -> Any:
 def row_id(reading: Reading, global_id: str) -> Any:
     """The row's id behind a global one of this type."""
     type_name, found = parse_global_id(global_id)
-    if type_name != reading.name:
+    if type_name != (reading.ids_of or reading.name):
         raise Unplanned("an id of another type")
     return found
+
+
+def many_ids(part: int, ids: Sequence[str]) -> list[Any]:
+    """The type names (part 0) or the rows' ids (part 1) of these global ids."""
+    if len(ids) > MOST:
+        raise Unplanned("too many ids")
+    return [parse_global_id(one)[part] for one in ids]
 
 
 def global_id_of(reading: Reading, column: str) -> str:
@@ -44,20 +51,33 @@ def _base64url(raw: str) -> str:
     return f"translate(encode({raw}, 'base64'), E'+/=\\n', '-_')"
 
 
-def value_of(column: Any, alias: str) -> str:
-    """A column as the JSON value the schema promises."""
-    kind, name = column.type, f'{alias}."{column.name}"'
+def value_of(kind: Any, shown: str) -> str:
+    """A column or an expression of this type as the JSON value the schema promises."""
     if isinstance(kind, CodeEnum):
         members = list(kind.enum_class)
         if all(member.name == member.value.upper() for member in members):
-            return f"upper({name})"
+            return f"upper({shown})"
         cases = " ".join(f"when '{member.value}' then '{member.name}'" for member in members)
-        return f"case {name} {cases} end"
+        return f"case {shown} {cases} end"
     if isinstance(kind, Numeric):
-        return f"{name}::text"
+        return f"{shown}::text"
     if isinstance(kind, LargeBinary):
         raise Unplanned("bytes")
-    return name
+    return shown
+
+
+def raw_of(kind: Any, shown: str) -> str:
+    """A column as JSON from which :func:`python_type` is had back."""
+    if isinstance(kind, LargeBinary):
+        return f"translate(encode({shown}, 'base64'), E'\\n', '')"
+    return f"{shown}::text" if isinstance(kind, Numeric) else shown
+
+
+def python_type(kind: Any) -> Any:
+    """The Python type of a column's values; JSON is whatever it is."""
+    if isinstance(kind, CodeEnum):
+        return kind.enum_class
+    return Any if isinstance(kind, JSONB | ARRAY) else kind.python_type
 
 
 _KEY_TYPES = (Text, Uuid, Integer, Date)
@@ -112,9 +132,9 @@ def sql_type_of(column: Any) -> str:
     return str(column.type.compile(_POSTGRESQL)).lower()
 
 
-def rendered(criterion: ColumnElement[bool], reading: Reading, alias: str) -> str:
-    """A declared criterion as SQL on this alias."""
-    compiled = criterion.compile(dialect=_POSTGRESQL, compile_kwargs={"literal_binds": True})
+def rendered(expression: ColumnElement[Any], reading: Reading, alias: str) -> str:
+    """A declared expression as SQL on this alias."""
+    compiled = expression.compile(dialect=_POSTGRESQL, compile_kwargs={"literal_binds": True})
     table: Any = reading.model.__table__
     return "(" + str(compiled).replace(f"{table.schema}.{table.name}.", f"{alias}.") + ")"
 

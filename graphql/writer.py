@@ -1,7 +1,8 @@
 """The SQL of a plan: nested rows as JSON, pages by keyset, every table tied to the scope."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -11,25 +12,32 @@ from gongzhi.core.api import (
     Base,
     Column,
     Community,
+    Computed,
     Kind,
     Many,
     One,
     Permission,
     Range,
     Reading,
+    Step,
     belongs,
     tree_of,
 )
+from gongzhi.graphql.outline import Outline
 from gongzhi.graphql.pages import Page
-from gongzhi.graphql.plan import Arguments, Bind, Plan, Root, given, then
-from gongzhi.graphql.selection import Asked, Selected, Unplanned
+from gongzhi.graphql.plan import Arguments, Bind, Form, Plan, Root, Unplanned, given, then
+from gongzhi.graphql.selection import Asked, Selected
+from gongzhi.graphql.steps import StepAt, python_name
 from gongzhi.graphql.values import (
     ROW,
     bounded,
     column_of,
     global_id_of,
+    many_ids,
     named,
+    python_type,
     quoted,
+    raw_of,
     rendered,
     row_id,
     value_of,
@@ -55,15 +63,16 @@ _SYMBOLIC: dict[type, Any] = {
     Range: _SymbolicRange(node=literal_column("s.node"), path=literal_column("s.lo")),  # type: ignore[arg-type]
 }
 
-#: $1 tenant, $2 lo (a community's own path), $3 hi, $4 the node; a materialised first step, so that the
-#: settings stand before any policy reads them, and every root's predicate hangs on it.
+#: $1 tenant, $2 lo (a community's own path), $3 hi, $4 the node, $5 what is shown unmasked; a materialised
+#: first step, so that the settings stand before any policy reads them, and every root's predicate hangs on it.
 _SCOPE = (
     "with s as materialized (select set_config('gongzhi.tenant', $1, true), "
     "set_config('gongzhi.lo', case when $1 = '' then $2 else '' end, true), "
     "set_config('gongzhi.hi', $3, true), "
-    '$4::uuid as node, $2::text collate "C" as lo, $3::text collate "C" as hi) select '
+    '$4::uuid as node, $2::text collate "C" as lo, $3::text collate "C" as hi, $5::int as unmasked, '
+    "(select max(c.epoch) from core.policy_change c) as epoch) select s.epoch"
 )
-SCOPE_PARAMETERS = 4
+SCOPE_PARAMETERS = 5
 
 #: How many tables one statement joins; beyond, a small document could make PostgreSQL work for minutes.
 MOST_TABLES = 60
@@ -80,23 +89,63 @@ class Writer:
     places: Mapping[int, int]
     binds: list[Bind] = field(default_factory=list)
     permissions: set[Permission] = field(default_factory=set)
+    masks: list[Permission] = field(default_factory=list)
     models: set[type[Base]] = field(default_factory=set)
+    steps: dict[str, list[StepAt]] = field(default_factory=dict)
     _aliases: int = 0
+    #: The response keys on the way to what is being written, the root's first.
+    _path: list[str] = field(default_factory=list)
 
-    def plan(self, roots: list[Root]) -> Plan:
-        """The plan of these root fields."""
-        parts = [self._root(root) for root in roots]
-        sql = _SCOPE + ", ".join(f"({part})" for part in parts) + " from s"
-        keys = [root.selected.key for root in roots]
-        return Plan(keys, sql, self.binds, frozenset(self.permissions), frozenset(self.models))
+    @classmethod
+    def of(cls, outline: Outline, scope_kind: type, arguments: Sequence[Arguments]) -> "Writer":
+        """A writer for this document."""
+        return cls(replace(outline.asked, sets=0), scope_kind, arguments, outline.places)
+
+    def plan(self, roots: Sequence[Root], *, column: str = "json") -> Plan:
+        """The plan of these root fields.
+
+        :param column: as what each comes; a connection of the domain's rows would decode JSON.
+        """
+        columns = {}
+        for root in roots:
+            if root.form is not Form.MADE:
+                with self.beneath(root.selected.key):
+                    columns[root.selected.key] = self._root(root)
+        sql = _SCOPE + "".join(f", ({part})::{column}" for part in columns.values()) + " from s"
+        return Plan(
+            keys=tuple(root.selected.key for root in roots),
+            columns=tuple(columns),
+            made={root.selected.key: made_of(root.selected) for root in roots if root.form is Form.MADE},
+            sql=sql,
+            binds=self.binds,
+            permissions=frozenset(self.permissions),
+            masks=tuple(self.masks),
+            models=frozenset(self.models),
+            steps=self.steps,
+        )
 
     def _root(self, root: Root) -> str:
-        if root.reading is None:
-            return f"select to_json('{root.selected.parent.name}'::text)"
-        at = self.places[id(root.selected.nodes[0])]
-        if root.page:
-            return Page(self, root.selected, root.reading, at).sql()
-        return self._item(root.selected, root.reading, at)
+        selected = root.selected
+        if root.form is Form.TYPENAME:
+            return f"select to_json('{selected.parent.name}'::text)"
+        if root.form is Form.ITEMS:
+            return self._items(root)
+        if root.form is Form.SINGLE:
+            return self._object(root, [rendered_on(root, self.scope_kind)])
+        if root.form is Form.RESULT:
+            return self._object(root, [("id", self.bind("uuid", lambda told: told[-1]["id"]))])
+        at = self.places[id(selected.nodes[0])]
+        if root.form is Form.PAGE:
+            return Page(self, selected, root.reading, at).sql()
+        wanted = self.bind("uuid", then(partial(row_id, root.reading), given(at, "id")))
+        return self._object(root, [("id", wanted)])
+
+    @contextmanager
+    def beneath(self, key: str) -> Iterator[None]:
+        """Write what stands under this response key."""
+        self._path.append(key)
+        yield
+        self._path.pop()
 
     def bind(self, kind: str, value: Bind) -> str:
         """A parameter of this SQL type."""
@@ -152,7 +201,10 @@ class Writer:
 
     def row(self, fields: list[Selected], reading: Reading, alias: str) -> str:
         """A row of this alias as one JSON object."""
-        columns = {selected.key: self._field(selected, reading, alias) for selected in fields}
+        columns = {}
+        for selected in fields:
+            with self.beneath(selected.key):
+                columns[selected.key] = self._field(selected, reading, alias)
         return f"(select row_to_json({ROW}) from (select {named(columns)}) {ROW})"
 
     def _field(self, selected: Selected, reading: Reading, alias: str) -> str:
@@ -160,19 +212,43 @@ class Writer:
             return f"'{reading.name}'::text"
         if selected.name == "id":
             return global_id_of(reading, f"{alias}.{column_of(reading, 'id').name}")
-        declared = reading.fields[_python_name(selected)]
-        if isinstance(declared, Column):
-            if declared.permission is not None:
-                self.permissions.add(declared.permission)
-            return value_of(column_of(reading, declared.source), alias)
-        if isinstance(declared, One):
-            return self._one(selected, reading, declared, alias)
-        if isinstance(declared, Many):
-            return self._many(selected, reading, declared, alias)
-        raise Unplanned(f"{reading.name}.{selected.name} is made in Python")
+        declared = reading.fields[python_name(selected)]
+        if isinstance(declared, One | Many):
+            lead = self._one if isinstance(declared, One) else self._many
+            return lead(selected, reading, declared, alias)  # type: ignore[arg-type]  # each its own
+        if declared.permission is not None and getattr(declared, "mask", None) is None:
+            self.permissions.add(declared.permission)
+        if isinstance(declared, Step):
+            return self._step(selected, reading, declared, alias)
+        if isinstance(declared, Computed):
+            expression = declared.expression(reading.model)
+            return value_of(expression.type, rendered(expression, reading, alias))
+        return self._column(reading, declared, alias)
+
+    def _column(self, reading: Reading, declared: Column, alias: str) -> str:
+        column = column_of(reading, declared.source)
+        shown = value_of(column.type, f'{alias}."{column.name}"')
+        if declared.mask is None:
+            return shown
+        assert declared.permission is not None
+        if declared.permission not in self.masks:
+            self.masks.append(declared.permission)
+        masked = rendered(declared.mask(getattr(reading.model, declared.source)), reading, alias)
+        bit = 1 << self.masks.index(declared.permission)
+        return f"case when s.unmasked & {bit} <> 0 then {shown} else {masked} end"
+
+    def _step(self, selected: Selected, reading: Reading, declared: Step, alias: str) -> str:
+        """The columns that the step is made of; Python puts the value in their place."""
+        columns = {name: column_of(reading, name) for name in declared.needs}
+        kinds = {name: python_type(column.type) for name, column in columns.items()}
+        root, *path = self._path
+        step = StepAt(tuple(path), declared, kinds, selected.definition.type)
+        self.steps.setdefault(root, []).append(step)
+        told = {name: raw_of(column.type, f'{alias}."{column.name}"') for name, column in columns.items()}
+        return f"(select row_to_json({ROW}) from (select {named(told)}) {ROW})"
 
     def _one(self, selected: Selected, parent: Reading, declared: One, parent_alias: str) -> str:
-        target = parent.target(_python_name(selected))
+        target = parent.target(python_name(selected))
         table, alias = self.open(target), self.alias()
         key = f"{alias}.{column_of(target, 'id').name} = {parent_alias}.{column_of(parent, declared.source).name}"
         where = " and ".join([key, *self._joined(target, alias, parent, parent_alias)])
@@ -181,7 +257,7 @@ class Writer:
 
     def _many(self, selected: Selected, parent: Reading, declared: Many, parent_alias: str) -> str:
         at = self.places[id(selected.nodes[0])]
-        target = parent.target(_python_name(selected))
+        target = parent.target(python_name(selected))
         table, alias = self.open(target), self.alias()
         points = (
             f"{alias}.{column_of(target, declared.by).name} = {parent_alias}.{column_of(parent, 'id').name}"
@@ -193,17 +269,53 @@ class Writer:
         inner = f"select {row} as node from {table} {alias} where {where} order by {order} limit {limit}"
         return f"(select coalesce(json_agg(m.node), '[]') from ({inner}) m)"
 
-    def _item(self, selected: Selected, reading: Reading, at: int) -> str:
+    def _object(self, root: Root, conditions: Sequence[str | tuple[str, str]]) -> str:
+        """The object of the scope that meets these conditions: SQL of the table's own, or (column, value)."""
+        reading = root.reading
         table, alias = self.open(reading), self.alias()
-        wanted = self.bind("uuid", then(partial(row_id, reading), given(at, "id")))
-        where = " and ".join(
-            [f"{alias}.{column_of(reading, 'id').name} = {wanted}", *self.scoped(reading, alias)]
-        )
+        where = [
+            condition.replace(_HERE, alias)
+            if isinstance(condition, str)
+            else f"{alias}.{column_of(reading, condition[0]).name} = {condition[1]}"
+            for condition in conditions
+        ]
         concrete: Any = self.asked.schema.get_type(reading.name)
-        row = self.row(self.asked.beneath(selected, concrete), reading, alias)
-        return f"select {row} from {table} {alias} where {where}"
+        row = self.row(self.asked.beneath(root.selected, concrete), reading, alias)
+        found = " and ".join([*where, *self.scoped(reading, alias)])
+        return f"select {row} from {table} {alias} where {found}"
+
+    def _items(self, root: Root) -> str:
+        """Objects in the order of their ids; null where there is none."""
+        at = self.places[id(root.selected.nodes[0])]
+        told = [
+            self.bind(f"{kind}[]", then(partial(many_ids, part), given(at, "ids")))
+            for part, kind in enumerate(("text", "uuid"))
+        ]
+        cases = []
+        for reading in root.readings:
+            table, alias = self.open(reading), self.alias()
+            concrete: Any = self.asked.schema.get_type(reading.name)
+            row = self.row(self.asked.beneath(root.selected, concrete), reading, alias)
+            where = [f"{alias}.{column_of(reading, 'id').name} = i.id", *self.scoped(reading, alias)]
+            found = f"select {row} from {table} {alias} where {' and '.join(where)}"
+            cases.append(f"when '{reading.name}' then ({found})")
+        chosen = f"case i.kind {' '.join(cases)} end" if cases else "null::json"
+        return (
+            f"select coalesce(json_agg({chosen} order by i.at), '[]') "
+            f"from unnest({told[0]}, {told[1]}) with ordinality as i(kind, id, at)"
+        )
 
 
-def _python_name(selected: Selected) -> str:
-    """The declared name of a field: strawberry keeps it with the definition."""
-    return str(selected.definition.extensions["strawberry-definition"].python_name)
+#: Stands for the alias of a table whose name is not known yet.
+_HERE = "@here"
+
+
+def rendered_on(root: Root, scope_kind: type) -> str:
+    """The criterion of a root field that finds one object, on an alias to be named."""
+    criterion = root.selected.definition.extensions["strawberry-definition"].metadata["criterion"]
+    return rendered(criterion(_SYMBOLIC[scope_kind]), root.reading, _HERE)
+
+
+def made_of(selected: Selected) -> Any:
+    """What makes a root field of the caller."""
+    return selected.definition.extensions["strawberry-definition"].metadata["made"]

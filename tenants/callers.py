@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import or_, select, update
@@ -62,11 +62,15 @@ class CommunitySuspended(ScopeUnknown):
 
 @dataclass(frozen=True)
 class _Found:
-    """An account or token that the credentials belong to."""
+    """An account or token that the credentials belong to.
+
+    :param until: when it is something else by itself: a grant begins or ends, a session or token expires.
+    """
 
     account_id: UUID | None
     token_id: UUID | None
     grants: tuple[Grant, ...]
+    until: datetime
     only: frozenset[str] | None = None
 
 
@@ -100,7 +104,15 @@ async def find_caller(kernel: Kernel, credentials: Credentials) -> Caller:
             switched_on = await _switched_on(work.session, scope)
     if refused is not None:
         raise refused
-    return Caller(actor=actor, scope=scope, switched_on=switched_on)
+    about = (found.account_id, found.token_id, None if scope is None else scope.node)
+    return Caller(
+        actor=actor,
+        scope=scope,
+        switched_on=switched_on,
+        epoch=work.epoch,
+        subjects=frozenset(subject for subject in about if subject is not None),
+        until=found.until,
+    )
 
 
 async def _found(session: AsyncSession, credentials: Credentials) -> _Found:
@@ -123,15 +135,19 @@ async def _by_token(session: AsyncSession, bearer: str) -> _Found:
     if row is None:
         raise NotSignedIn
     token, path = row
-    if token.last_used_at is None or now() - token.last_used_at > _TOUCH:
-        await session.execute(update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=now()))
+    touched = token.last_used_at
+    if touched is None or now() - touched > _TOUCH:
+        touched = now()
+        await session.execute(update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=touched))
     only = None if token.permissions is None else frozenset(token.permissions)
-    return _Found(None, token.id, (Grant(token.role, token.node_id, path),), only)
+    until = min(token.expires_at, touched + _TOUCH)
+    return _Found(None, token.id, (Grant(token.role, token.node_id, path),), until, only)
 
 
 async def _by_session(session: AsyncSession, cookie: str, csrf: str | None) -> _Found:
     signed_in = await session_behind(session, cookie, csrf)
-    return _Found(signed_in.account_id, None, await grants_of(session, signed_in.account_id))
+    grants, until = await grants_of(session, signed_in.account_id)
+    return _Found(signed_in.account_id, None, grants, min([signed_in.expires_at, *until]))
 
 
 async def session_behind(session: AsyncSession, cookie: str, csrf: str | None) -> SignInSession:
@@ -157,18 +173,21 @@ async def session_behind(session: AsyncSession, cookie: str, csrf: str | None) -
     return found
 
 
-async def grants_of(session: AsyncSession, account_id: UUID) -> tuple[Grant, ...]:
-    """The grants of this account that hold at this moment."""
+async def grants_of(session: AsyncSession, account_id: UUID) -> tuple[tuple[Grant, ...], list[datetime]]:
+    """(the grants of this account that hold at this moment, the moments at which that changes)."""
+    moment = now()
     query = (
-        select(GrantRow.role, GrantRow.node_id, Area.path)
+        select(GrantRow.role, GrantRow.node_id, Area.path, GrantRow.valid_from, GrantRow.valid_until)
         .join(Area, Area.id == GrantRow.node_id)
         .where(
             GrantRow.account_id == account_id,
-            GrantRow.valid_from <= now(),
-            or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > now()),
+            or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > moment),
         )
     )
-    return tuple(Grant(role, node, path) for role, node, path in await session.execute(query))
+    rows = (await session.execute(query)).all()
+    held = tuple(Grant(row.role, row.node_id, row.path) for row in rows if row.valid_from <= moment)
+    turns = [row.valid_from for row in rows if row.valid_from > moment]
+    return held, turns + [row.valid_until for row in rows if row.valid_until is not None]
 
 
 async def find_area(session: AsyncSession, named: str) -> Area | None:

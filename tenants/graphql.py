@@ -7,31 +7,31 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import strawberry
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement
 
+from gongzhi.core.api import Audit as AuditRow
 from gongzhi.core.api import (
-    Argument,
     Between,
+    Caller,
     Equals,
-    Info,
     JobState,
     Node,
     Order,
     Scope,
     column,
+    computed,
     item,
     listing,
     many,
     mask_id_number,
     mask_phone,
     mutation,
+    of_caller,
     one,
-    reading_of,
     reads,
-    root_field,
+    single,
     step,
 )
-from gongzhi.core.api import Audit as AuditRow
 from gongzhi.core.api import (
     Community as CommunityScope,
 )
@@ -165,12 +165,12 @@ class Consent(Node):
     version: int = column("Goes up with every change (版本号).")
 
 
-def _opened(row: models.Person, kernel: Any, field: str) -> str | None:
+def _opened(row: Any, kernel: Any, field: str) -> str | None:
     sealed = getattr(row, f"{field}_sealed")
     return None if sealed is None else kernel.keys.open(sealed, tenant=row.tenant_id, field=f"person.{field}")
 
 
-def _masked(row: models.Person, kernel: Any, field: str) -> str | None:
+def _masked(row: Any, kernel: Any, field: str) -> str | None:
     opened = _opened(row, kernel, field)
     mask = mask_phone if field == "phone" else mask_id_number
     return None if opened is None else mask(opened)
@@ -186,10 +186,14 @@ class Person(Node):
 
     display_name: str = column("The name people use (姓名或称呼).")
     phone_masked: str | None = step(
-        lambda row, kernel: _masked(row, kernel, "phone"), "The phone, masked (电话，脱敏)."
+        lambda row, kernel: _masked(row, kernel, "phone"),
+        "The phone, masked (电话，脱敏).",
+        needs=("tenant_id", "phone_sealed"),
     )
     id_number_masked: str | None = step(
-        lambda row, kernel: _masked(row, kernel, "id_number"), "The identity number, masked (身份证号，脱敏)."
+        lambda row, kernel: _masked(row, kernel, "id_number"),
+        "The identity number, masked (身份证号，脱敏).",
+        needs=("tenant_id", "id_number_sealed"),
     )
     birth_band: str | None = column("A span of ages (年龄段).")
     version: int = column("Goes up with every change (版本号).")
@@ -203,9 +207,15 @@ class UnmaskedPerson:
     # No Node: node(id) would be a look that nobody audits.
     display_name: str = column("The name people use (姓名或称呼).")
     person: Person | None = one("id", "The person, masked (人员，脱敏).")
-    phone: str | None = step(lambda row, kernel: _opened(row, kernel, "phone"), "The phone (电话).")
+    phone: str | None = step(
+        lambda row, kernel: _opened(row, kernel, "phone"),
+        "The phone (电话).",
+        needs=("tenant_id", "phone_sealed"),
+    )
     id_number: str | None = step(
-        lambda row, kernel: _opened(row, kernel, "id_number"), "The identity number (身份证号)."
+        lambda row, kernel: _opened(row, kernel, "id_number"),
+        "The identity number (身份证号).",
+        needs=("tenant_id", "id_number_sealed"),
     )
 
 
@@ -215,7 +225,11 @@ class PluginSwitch(Node):
 
     plugin: str = column("The plugin's name (模块名).")
     on: bool = column("Switched on (已启用).")
-    settings: str = step(lambda row, _kernel: _json(row.settings), "Its settings, as a JSON object (设置).")
+    settings: str = step(
+        lambda row, _kernel: _json(row.settings),
+        "Its settings, as a JSON object (设置).",
+        needs=("settings",),
+    )
     changed_at: dt.datetime = column("When it was last switched or set (变更时间).")
     version: int = column("Goes up with every change (版本号).")
 
@@ -238,8 +252,8 @@ class AuditEntry(Node):
     outcome: str = column("done, again for a repeated key, or the code of the refusal (结果).")
     subject_type: str | None = column("The kind of object (对象类型).")
     fields: list[str] = column("The names of the fields told (涉及字段).")
-    sealed: bool = step(
-        lambda row, _kernel: row.position is not None, "It is a link of the chain already (已封存)."
+    sealed: bool = computed(
+        lambda entry: entry.position.is_not(None), "It is a link of the chain already (已封存)."
     )
 
 
@@ -261,18 +275,26 @@ class Job(Node):
     result: str | None = step(
         lambda row, _kernel: None if row.result is None else _json(row.result),
         "The result, as a JSON object (结果).",
+        needs=("result",),
     )
     failure: str | None = column("What stopped it: a code and its message (失败原因).")
 
 
-async def _job_report(info: Info, **told: Any) -> str | None:
-    """The report of a job; asked for on its own because it may be large."""
-    job = await info.context.item(reading_of(Job), told["id"])
-    if job is None:
-        return None
-    async with info.context.session() as session:
-        report = (await session.scalars(select(JobRow.report).where(JobRow.id == job.id))).one()
-    return None if report is None else base64.b64encode(report).decode("ascii")
+@reads(
+    JobRow,
+    permission=policies.JOB_READ,
+    criterion=lambda scope: JobRow.scope_id == scope.node,
+    ids_of="Job",
+)
+class JobReport:
+    """The report of a job; asked for on its own because it may be large (任务报告)."""
+
+    # No Node, and in no list: a page of reports could be of any size.
+    content: str | None = step(
+        lambda row, _kernel: None if row.report is None else base64.b64encode(row.report).decode("ascii"),
+        "A CSV that opens in a spreadsheet, in base64; null before the job is done (内容).",
+        needs=("report",),
+    )
 
 
 @strawberry.type(description="A role that the caller holds in the scope (本人角色).")
@@ -293,9 +315,8 @@ class Me:
     plugins: list[str] = strawberry.field(description="The plugins switched on here (已启用模块).")
 
 
-async def _me(info: Info) -> Me:
+def _me(caller: Caller) -> Me:
     """About the caller alone; a token learns the same about itself."""
-    caller = info.context.caller
     _ = caller.actor.caller_id
     path = caller.scope.path if caller.scope else ""
     held = caller.actor.labels(path)
@@ -309,18 +330,12 @@ async def _me(info: Info) -> Me:
     )
 
 
-async def _here(info: Info) -> Any:
-    """The scope's own area."""
-    async with info.context.session() as session:
-        return await session.get(models.Area, info.context.scope.node)
-
-
 class TenantQuery:
     """What may be asked about communities."""
 
-    me = root_field(_me, {}, Me | None, "Who asks, and what they may do here (当前用户).", needs=None)
-    here = root_field(
-        _here, {}, Area | None, "The place the request works in (当前辖区).", needs=policies.AREA_READ
+    me = of_caller(_me, Me | None, "Who asks, and what they may do here (当前用户).")
+    here = single(
+        Area, lambda scope: models.Area.id == scope.node, "The place the request works in (当前辖区)."
     )
     area = item(Area, "An area by its id (辖区).")
     areas = listing(Area, "The areas of the scope (辖区列表).")
@@ -336,13 +351,7 @@ class TenantQuery:
     audit = listing(AuditEntry, "The audit of the scope's node (审计记录列表).")
     job = item(Job, "A long job by its id: watch its progress (批量任务).")
     jobs = listing(Job, "The long jobs of the scope (批量任务列表).")
-    job_report = root_field(
-        _job_report,
-        {"id": Argument(strawberry.ID, "The job's id (编号).")},
-        str | None,
-        "A job's report: a CSV that opens in a spreadsheet, in base64 (任务报告).",
-        needs=reading_of(Job),
-    )
+    job_report = item(JobReport, "A job's report, by the job's id (任务报告).")
 
 
 class TenantMutation:

@@ -129,7 +129,7 @@ class TestTheHook:
 
     def test_register_routes(self, client, event_loop):
         answer = event_loop.run(client.ask("{ __typename }"))
-        assert answer.body == {"data": {"__typename": "Query"}}
+        assert answer.data == {"__typename": "Query"}
 
     def test_register_health_checks(self, make_kernel, event_loop):
         """A community's switch for a plugin that is gone is found, and keeps no request away."""

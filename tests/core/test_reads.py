@@ -76,7 +76,7 @@ def complaints(cls: type) -> Iterator[str]:
 
 class TestReads:
     def test_keeps_the_declaration_as_data(self):
-        made = step(lambda row, _kernel: row.name, "made")
+        made = step(lambda row, _kernel: row.name, "made", needs=("name",))
         cls = thing(
             name=(str, column("name", permission=LOOK_CLOSELY)),
             remark=(str | None, column("note", source="note")),
@@ -176,7 +176,7 @@ class TestAgreement:
         assert list(complaints(cls)) == [f"Thing: order ODD needs a column that is never null, not {source}"]
 
     def test_of_a_filter_is_that_it_is_a_column(self):
-        made = step(lambda row, _kernel: row.name, "made")
+        made = step(lambda row, _kernel: row.name, "made", needs=("name",))
         cls = thing(loud=(str, made), options={"filters": (Equals("loud"),)})
         assert list(complaints(cls)) == ["Thing: filter loud is no field that is a column"]
 

@@ -117,14 +117,14 @@ class TestPages:
         numbers, more, found = await page(first=5)
         assert (numbers, more, found["totalCount"]) == ([], (False, False), 0)
 
-    @pytest.mark.parametrize("asked", ["first: 0", "first: 101", "first: -1", "last: 0", "last: 101"])
-    async def test_hold_one_to_a_hundred(self, admin, asked):
+    @pytest.mark.parametrize("asked", ["first: 0", "first: 501", "first: -1", "last: 0", "last: 501"])
+    async def test_hold_one_to_five_hundred(self, admin, asked):
         answered = await admin.ask(f"{{ grids({asked}) {{ totalCount }} }}")
         [error] = answered.errors
         assert error["extensions"] == {"code": "INVALID_INPUT", "argument": asked.split(":")[0]}
-        assert error["message"] == "填写有误：须为1至100"
+        assert error["message"] == "填写有误：须为1至500"
 
-    @pytest.mark.parametrize("asked", ["first: 1", "first: 100", "last: 100"])
+    @pytest.mark.parametrize("asked", ["first: 1", "first: 500", "last: 500"])
     async def test_may_hold_the_least_and_the_most(self, admin, asked):
         assert (await admin.ask(f"{{ grids({asked}) {{ totalCount }} }}")).data == {
             "grids": {"totalCount": 0}
@@ -266,8 +266,8 @@ class TestOrders:
 
 
 class TestToManyLists:
-    @pytest.mark.parametrize("first", [0, 101])
-    async def test_hold_one_to_a_hundred(self, draw, admin, first):
+    @pytest.mark.parametrize("first", [0, 501])
+    async def test_hold_one_to_five_hundred(self, draw, admin, first):
         await draw(1)
         answered = await admin.ask(f"{{ grids {{ nodes {{ versions(first: {first}) {{ id }} }} }} }}")
         assert answered.code == "INVALID_INPUT"

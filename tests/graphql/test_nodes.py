@@ -100,7 +100,7 @@ class TestItems:
 
     async def test_tell_a_job_report_from_none(self, reader, sample):
         """A dry run of a file without rows has a report of no complaints; another's job has none to show."""
-        query = "query ($id: ID!) { jobReport(id: $id) job(id: $id) { state kind failure } }"
+        query = "query ($id: ID!) { jobReport(id: $id) { content } job(id: $id) { state kind failure } }"
         found = (await reader("county_operator").ask(query, id=sample.ids["Job"])).data
         assert found["job"]["kind"] == "tenants.onboard"
         nothing = (await reader("county_operator").ask(query, id=global_id("Job", new_id()))).data

@@ -18,7 +18,7 @@ async def held(kernel, login):
     """The roles this account holds now."""
     async with system_work(kernel) as work:
         account = await desk._account(work.session, login)
-        return sorted(grant.role for grant in await grants_of(work.session, account.id))
+        return sorted(grant.role for grant in (await grants_of(work.session, account.id))[0])
 
 
 @pytest.fixture

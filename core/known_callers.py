@@ -1,0 +1,99 @@
+"""Callers this process has looked up before, each until something about it changes.
+
+Looking up a caller costs several questions, and most requests come from somebody known. Whoever reads data
+reads the policy's epoch in the same statement; where it moved, the changes since are asked for, and those they
+are about are forgotten. So a request that begins after a grant is committed, or after it is taken back, is
+answered accordingly, in every process, and nobody polls.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gongzhi.core.caller import Caller, Credentials
+from gongzhi.core.clock import now
+from gongzhi.core.crypto import hash_token
+
+if TYPE_CHECKING:
+    from gongzhi.core.kernel import Kernel
+
+#: How many callers a process knows at a time; each is some hundred bytes.
+MOST = 20_000
+
+_EPOCH = "select max(epoch) from core.policy_change"
+_SINCE = "select epoch, subject from core.policy_change where epoch > $1 order by epoch"
+#: Older changes are swept away; who slept for longer forgets everybody.
+_OLDEST = "select min(epoch) from core.policy_change"
+
+
+@dataclass
+class KnownCallers:
+    """The callers one process knows."""
+
+    kernel: "Kernel" = field(repr=False)
+    _known: "OrderedDict[tuple[Any, ...], Caller]" = field(default_factory=OrderedDict, repr=False)
+    #: Up to here every change was heeded.
+    _epoch: int = 0
+
+    async def find(self, credentials: Credentials) -> Caller:
+        """The caller behind these credentials; ask :meth:`holds` once data was read.
+
+        :raises Refusal: as the hook ``find_caller`` does.
+        """
+        key = _key(credentials)
+        caller = self._known.get(key)
+        if caller is not None:
+            if caller.until is None or now() < caller.until:
+                self._known.move_to_end(key)
+                return caller
+            del self._known[key]
+        return await self._look_up(key, credentials)
+
+    async def holds(self, credentials: Credentials, caller: Caller, epoch: int) -> bool:
+        """True when the caller is so in this epoch, which a transaction has just read."""
+        if epoch <= caller.epoch or not caller.subjects:
+            return True
+        if epoch > self._epoch:
+            await self._catch_up()
+        return self._known.get(_key(credentials)) is caller
+
+    async def certain(self, credentials: Credentials) -> Caller:
+        """The caller as of this moment, for whoever can't look at the epoch later."""
+        caller = await self.find(credentials)
+        if not caller.subjects:
+            return caller
+        pool = await self.kernel.database.pool()
+        if await self.holds(credentials, caller, await pool.fetchval(_EPOCH)):
+            return caller
+        return await self.find(credentials)
+
+    async def _look_up(self, key: tuple[Any, ...], credentials: Credentials) -> Caller:
+        found = await self.kernel.plugins.first("find_caller", kernel=self.kernel, credentials=credentials)
+        if not isinstance(found, Caller):
+            raise TypeError("no plugin answers find_caller")
+        if found.subjects and found.epoch >= self._epoch:
+            self._known[key] = found
+            if len(self._known) > MOST:
+                self._known.popitem(last=False)
+        return found
+
+    async def _catch_up(self) -> None:
+        """Forget whoever was changed since the last time."""
+        pool = await self.kernel.database.pool()
+        async with pool.acquire() as connection:
+            changes = await connection.fetch(_SINCE, self._epoch)
+            oldest = await connection.fetchval(_OLDEST)
+        subjects = {subject for _epoch, subject in changes}
+        if None in subjects or oldest > self._epoch + 1:
+            self._known.clear()
+        elif subjects:
+            for key in [key for key, known in self._known.items() if not subjects.isdisjoint(known.subjects)]:
+                del self._known[key]
+        self._epoch = max(self._epoch, changes[-1][0] if changes else 0)
+
+
+def _key(credentials: Credentials) -> tuple[Any, ...]:
+    """What tells callers apart; of secrets only their hash."""
+    secrets = (credentials.bearer, credentials.session, credentials.csrf)
+    hashed = (None if secret is None else hash_token(secret) for secret in secrets)
+    return (*hashed, credentials.scope, credentials.language)

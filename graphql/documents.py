@@ -1,0 +1,164 @@
+"""Documents: parsed, measured and validated once, and kept in a bounded cache with what was made of them."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OverlappingFieldsCanBeMergedRule,
+    VariableNode,
+    Visitor,
+    parse,
+    specified_rules,
+    validate,
+    visit,
+)
+
+from gongzhi.core.api import Words
+from gongzhi.graphql.errors import RequestMalformed, of_document
+from gongzhi.graphql.limits import MOST_CHARACTERS, MOST_DEPTH, MOST_TOKENS, LimitExceeded, check_document
+from gongzhi.graphql.overlap import OneFieldPerKey
+
+#: How many documents are kept, of how many characters together, and how many things made of each.
+DOCUMENTS, CHARACTERS, MADE = 1000, 1_000_000, 20
+#: The longest document that is kept, in characters.
+LONGEST_KEPT = 16_384
+#: How many mistakes are told of a document.
+_MISTAKES = 5
+
+_RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule] + [OneFieldPerKey]
+
+
+class NotValid(Exception):  # noqa: N818  # what a document is, not what went wrong here
+    """The document is no GraphQL of this schema.
+
+    :param told: its errors, as clients see them.
+    """
+
+    def __init__(self, told: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self.told = told
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """What is wrong with a document; kept instead of the exception, which would hold on to a request."""
+
+    told: list[dict[str, Any]]
+
+
+@dataclass
+class Prepared:
+    """An operation of a document that was found valid.
+
+    :param depth: how deep it nests.
+    :param flag_names: the variables that ``@skip`` and ``@include`` read.
+    :param made: what the compiler made of it, by what that depends on.
+    """
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    depth: int
+    flag_names: tuple[str, ...]
+    made: "OrderedDict[Any, Any]" = field(default_factory=OrderedDict)
+
+    def keep(self, key: Any, made: Any) -> None:
+        """Keep what was made, and let go of the oldest."""
+        self.made[key] = made
+        if len(self.made) > MADE:
+            self.made.popitem(last=False)
+
+
+class Documents:
+    """The documents of one schema."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._kept: OrderedDict[tuple[str, str | None], Prepared | Faulty] = OrderedDict()
+        self._characters = 0
+
+    def find(self, query: str, operation: str | None) -> Prepared:
+        """This operation of this document.
+
+        :raises LimitExceeded: the document is beyond what one request may ask for.
+        :raises NotValid: it is no GraphQL of this schema.
+        :raises RequestMalformed: it has no such operation.
+        """
+        key = (query, operation)
+        found = self._kept.get(key)
+        if found is None:
+            try:
+                found = self._prepare(query, operation)
+            except NotValid as error:
+                found = Faulty(error.told)
+            self._keep(key, found)
+        else:
+            self._kept.move_to_end(key)
+        if isinstance(found, Faulty):
+            raise NotValid(found.told)
+        return found
+
+    def _keep(self, key: tuple[str, str | None], found: Prepared | Faulty) -> None:
+        if len(key[0]) > LONGEST_KEPT:
+            return
+        self._kept[key] = found
+        self._characters += len(key[0])
+        while len(self._kept) > DOCUMENTS or self._characters > CHARACTERS:
+            (gone, _operation), _found = self._kept.popitem(last=False)
+            self._characters -= len(gone)
+
+    def _prepare(self, query: str, operation: str | None) -> Prepared:
+        document = _parsed(query)
+        depth = check_document(document)
+        mistakes = validate(self._schema, document, _RULES, max_errors=_MISTAKES)
+        if mistakes:
+            raise NotValid([of_document(mistake) for mistake in mistakes[:_MISTAKES]])
+        chosen = _chosen(document, operation)
+        fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        return Prepared(document, chosen, fragments, depth, _flag_names(document))
+
+
+def _parsed(query: str) -> DocumentNode:
+    if len(query) > MOST_CHARACTERS:
+        raise LimitExceeded.of("characters", MOST_CHARACTERS)
+    try:
+        return parse(query, max_tokens=MOST_TOKENS)
+    except RecursionError:
+        raise LimitExceeded.of("depth", MOST_DEPTH) from None
+    except GraphQLError as error:
+        if "tokens. Parsing aborted" in error.message:
+            raise LimitExceeded.of("tokens", MOST_TOKENS) from None
+        raise NotValid([of_document(error)]) from None
+
+
+def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The operation to execute."""
+    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    named = [d for d in operations if name is None or (d.name and d.name.value == name)]
+    if not named:
+        raise RequestMalformed(problem=Words(zh="文档中没有该操作", en="the document has no such operation"))
+    if len(named) > 1:
+        which = GraphQLError("Name one of the operations in operationName / 请用 operationName 指明操作")
+        raise NotValid([of_document(which)])
+    return named[0]
+
+
+def _flag_names(document: DocumentNode) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+
+    class Flags(Visitor):
+        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+            for argument in node.arguments or ():
+                if isinstance(argument.value, VariableNode):
+                    found[argument.value.name.value] = None
+
+    visit(document, Flags())
+    return tuple(found)
