@@ -1,12 +1,12 @@
-"""The web application: health, and whatever routes the plugins bring."""
+"""The web application: health, and whatever routes and mounts the plugins bring."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Response, get
 from litestar.datastructures import MutableScopeHeaders
-from litestar.types import Message, Scope
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gongzhi.core.health import examine
 from gongzhi.core.kernel import Kernel
@@ -26,7 +26,34 @@ async def _secure(message: Message, _scope: Scope) -> None:
             headers.setdefault(name, value)
 
 
-def make_app(kernel: Kernel) -> Litestar:
+_HEADER_LINES = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+
+
+class Application:
+    """What the server runs: mounts answer their path as bare ASGI, Litestar everything else.
+
+    A mount is for what is asked thousands of times a second; routing costs as much as a small query.
+    """
+
+    def __init__(self, routes: Litestar, mounts: Mapping[str, ASGIApp]) -> None:
+        self.routes, self._mounts = routes, mounts
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        mounted = self._mounts.get(scope["path"]) if scope["type"] == "http" else None
+        if mounted is None:
+            await self.routes(scope, receive, send)
+            return
+
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADER_LINES]
+            await send(message)
+
+        await mounted(scope, receive, secured)
+
+
+def make_app(kernel: Kernel) -> Application:
     """The application of this kernel."""
 
     @get("/health/live", media_type="application/json")
@@ -49,7 +76,7 @@ def make_app(kernel: Kernel) -> Litestar:
         yield
         await kernel.database.dispose()
 
-    return Litestar(
+    routes = Litestar(
         route_handlers=[live, ready, *kernel.plugins.ask("register_routes", kernel=kernel)],
         lifespan=[lifespan],
         before_send=[_secure],
@@ -58,3 +85,13 @@ def make_app(kernel: Kernel) -> Litestar:
         debug=False,
         request_max_body_size=64 * 1024,
     )
+    return Application(routes, _mounts(kernel))
+
+
+def _mounts(kernel: Kernel) -> dict[str, ASGIApp]:
+    """:raises ValueError: two plugins would answer one path."""
+    found: dict[str, ASGIApp] = {}
+    for plugin, (path, mounted) in kernel.plugins.ask_each("register_mounts", kernel=kernel):
+        if found.setdefault(path, mounted) is not mounted:
+            raise ValueError(f"{plugin} mounts {path}, which another plugin answers")
+    return found

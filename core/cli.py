@@ -14,6 +14,7 @@ from rich.table import Table
 from gongzhi.core import logs
 from gongzhi.core.errors import Misconfigured, Refusal
 from gongzhi.core.kernel import Kernel, opened
+from gongzhi.core.metrics import tell_metrics
 from gongzhi.core.plugins import Plugins
 from gongzhi.core.settings import Settings
 
@@ -80,6 +81,7 @@ def serve(settings: Settings, host: str | None, port: int | None, with_parent: b
 
     if with_parent:
         _end_with_parent()
+    tell_metrics(settings.metrics_port)
     with opened(settings) as kernel:
         uvicorn.run(
             make_app(kernel),
@@ -101,6 +103,7 @@ def worker(settings: Settings, with_parent: bool) -> None:
 
     if with_parent:
         _end_with_parent()
+    tell_metrics(settings.metrics_port)
     with opened(settings) as kernel:
         run_worker(kernel)
 

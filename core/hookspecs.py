@@ -14,6 +14,7 @@ import pluggy
 
 if TYPE_CHECKING:
     import click
+    from litestar.types import ASGIApp
 
     from gongzhi.core.caller import Caller, Credentials
     from gongzhi.core.events import Event, Listener, Task
@@ -93,6 +94,14 @@ def register_settings() -> Iterable[type]:  # type: ignore[empty-body]
 @hookspec
 def register_commands() -> "Iterable[click.Command]":  # type: ignore[empty-body]
     """The plugin's groups on the ``gongzhi`` command line."""
+
+
+@hookspec
+def register_mounts(kernel: "Kernel") -> "Iterable[tuple[str, ASGIApp]]":  # type: ignore[empty-body]
+    """ASGI applications, each with the one path it answers; for what routing would slow down.
+
+    :param kernel: the kernel.
+    """
 
 
 @hookspec

@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: Points a caller may spend on GraphQL at once, and points that come back each second.
     query_budget: Annotated[int, msgspec.Meta(ge=1000)] = 200_000
     query_refill: Annotated[int, msgspec.Meta(ge=1)] = 4_000
+    #: Where the process tells its metrics to a Prometheus on this machine; nowhere unless set.
+    metrics_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
     log_format: Literal["console", "json"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -15,7 +15,7 @@ from gongzhi.graphql.cost import Cost
 from gongzhi.graphql.documents import Documents, NotValid
 from gongzhi.graphql.errors import Answer, MethodNotAllowed, refused, told_error, unexpected
 from gongzhi.graphql.executor import Executor
-from gongzhi.graphql.metrics import REFUSED
+from gongzhi.graphql.metrics import PLAIN, READ, REFUSED, WRITTEN
 from gongzhi.graphql.outline import Asking, asking
 from gongzhi.graphql.requests import (
     LARGEST_BODY,
@@ -122,12 +122,15 @@ class Endpoint:
         if told.prepared.operation.operation is OperationType.QUERY:
             data = await self.reads.answer(caller, told, holds)
             if data is not None:
+                READ.inc()
                 return Answer(200, {}, data)
         else:
             written = await self.writes.answer(caller, told, holds)
             if written is not None:
+                WRITTEN.inc()
                 errors = {"errors": written.errors} if written.errors else {}
                 return Answer(200, errors, written.data)
+        PLAIN.inc()
         return await self.execute(await self.kernel.callers.certain(credentials), told)
 
     async def execute(self, caller: Caller, told: Asking) -> Answer:

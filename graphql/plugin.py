@@ -7,7 +7,6 @@ from typing import Any
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
-from litestar.handlers import asgi
 from litestar.params import FromPath
 
 from gongzhi.core.api import Kernel, PluginCard, hookimpl
@@ -36,11 +35,13 @@ def plugin_card() -> PluginCard:
 
 
 @hookimpl
+def register_mounts(kernel: Kernel) -> Iterable[tuple[str, Any]]:
+    return (("/graphql", Endpoint(kernel)),)
+
+
+@hookimpl
 def register_routes(kernel: Kernel) -> Iterable[Any]:
-    routes: list[Any] = [asgi("/graphql", copy_scope=True)(Endpoint(kernel))]
-    if kernel.settings.mode == "development":
-        routes += [graphiql, graphiql_file]
-    return routes
+    return (graphiql, graphiql_file) if kernel.settings.mode == "development" else ()
 
 
 @get("/graphiql", include_in_schema=False)

@@ -127,9 +127,13 @@ class TestTheHook:
         assert {command.name for command in commands} >= {"onboard", "schema"}
         assert all(command.name in listed for command in commands)
 
-    def test_register_routes(self, client, event_loop):
+    def test_register_mounts(self, client, event_loop):
         answer = event_loop.run(client.ask("{ __typename }"))
         assert answer.data == {"__typename": "Query"}
+
+    def test_register_routes(self, client, event_loop):
+        answer = event_loop.run(client.http.post("/session", json={}))
+        assert answer.status_code == 400
 
     def test_register_health_checks(self, make_kernel, event_loop):
         """A community's switch for a plugin that is gone is found, and keeps no request away."""
