@@ -39,8 +39,9 @@ bench: $(VENV)/.dev  ## Print the figures
 	@$(BIN)/python benchmarks/onboarding.py
 	@$(BIN)/python benchmarks/footprint.py
 
-schema: $(VENV)/.dev  ## Write the published GraphQL schema
+schema: $(VENV)/.dev  ## Write the published GraphQL schema and the error reference
 	@$(BIN)/gongzhi schema export --output tests/graphql/schema.graphql
+	@$(BIN)/gongzhi schema errors --output docs/errors.md
 
 lock: $(VENV)/.dev  ## Resolve the dependencies anew, with hashes and without an index
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate \

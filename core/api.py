@@ -20,6 +20,7 @@ from gongzhi.core.connections import Between, Equals, Order, PageAsked
 from gongzhi.core.context import Info, Needs, RequestContext
 from gongzhi.core.crypto import KeyRing, hash_token, new_token
 from gongzhi.core.db import PLATFORM, UnitOfWork, reading, unit_of_work
+from gongzhi.core.deprecation import Deprecated, deprecate_values, deprecated
 from gongzhi.core.embedded import EmbeddedPostgres
 from gongzhi.core.errors import (
     Forbidden,
@@ -49,7 +50,14 @@ from gongzhi.core.ids import global_id, new_id, opaque, parse_global_id, unopaqu
 from gongzhi.core.inputs import told_values
 from gongzhi.core.jobs import end_job, start_job, take_job, tell_progress
 from gongzhi.core.kernel import Kernel, opened
-from gongzhi.core.masking import check_id_number, check_phone, mask_id_number, mask_name, mask_phone
+from gongzhi.core.masking import (
+    check_id_number,
+    check_phone,
+    first_character,
+    mask_id_number,
+    mask_name,
+    mask_phone,
+)
 from gongzhi.core.migrations import History
 from gongzhi.core.models import Audit, Job, JobState, Outbox
 from gongzhi.core.mutations import PROBLEMS, Problem, client_path, mutation, problem_of
@@ -129,6 +137,7 @@ __all__ = [
     "Community",
     "Computed",
     "Credentials",
+    "Deprecated",
     "Disagreement",
     "EmbeddedPostgres",
     "Equals",
@@ -202,8 +211,11 @@ __all__ = [
     "client_path",
     "column",
     "computed",
+    "deprecate_values",
+    "deprecated",
     "derived",
     "end_job",
+    "first_character",
     "global_id",
     "hash_token",
     "hookimpl",

@@ -112,7 +112,9 @@ def _end_with_parent() -> None:
     """End this process when the one that started it is gone, however it went."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin: a thread that waits in it when the interpreter ends makes it crash.
+        while os.read(0, 4096):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, daemon=True).start()

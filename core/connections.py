@@ -14,6 +14,7 @@ class Equals:
     """A filter: the column is one of the given values."""
 
     name: str
+    deprecation_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Between:
     """A filter: the column lies from … (included) until … (excluded)."""
 
     name: str
+    deprecation_reason: str | None = None
 
 
 Filter = Equals | Between
@@ -33,6 +35,7 @@ class Order:
     name: str
     source: str
     descending: bool = False
+    deprecation_reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +82,12 @@ class TimeSpan:
 
 def order_enum(name: str, orders: Iterable[Order]) -> type[StrEnum]:
     """The orders that a list of this type may have."""
-    made = StrEnum(f"{name}Order", {order.name: order.name for order in orders})  # type: ignore[misc]
-    return strawberry.enum(made, description=f"The orders a list of {name} has (排序).")
+    known = list(orders)
+    made = StrEnum(f"{name}Order", {order.name: order.name for order in known})  # type: ignore[misc]
+    enum: Any = strawberry.enum(made, description=f"The orders a list of {name} has (排序).")
+    for order, value in zip(known, enum.__strawberry_definition__.values, strict=True):
+        value.deprecation_reason = order.deprecation_reason
+    return enum  # type: ignore[no-any-return]
 
 
 def filter_input(name: str, filters: Iterable[Filter], hints: Mapping[str, Any]) -> type | None:
@@ -98,7 +105,9 @@ def filter_input(name: str, filters: Iterable[Filter], hints: Mapping[str, Any])
         else:
             kinds[wanted.name] = (TimeSpan if plain is dt.datetime else DateSpan) | None
             meaning = f"Only where {wanted.name} lies within (起止范围)."
-        namespace[wanted.name] = strawberry.field(default=None, description=meaning)
+        namespace[wanted.name] = strawberry.field(
+            default=None, description=meaning, deprecation_reason=wanted.deprecation_reason
+        )
     if not kinds:
         return None
     made = type(f"{name}Filter", (), namespace)

@@ -10,6 +10,7 @@ import msgspec
 import strawberry
 
 from gongzhi.core.commands import Input
+from gongzhi.core.deprecation import reason_in
 
 _PLAIN = (str, int, bool, float, dt.date, dt.datetime, Decimal)
 
@@ -25,7 +26,8 @@ def input_type(struct: type[Input]) -> type:
         for field in msgspec.structs.fields(struct):
             kind, description = _graphql_kind(hints[field.name])
             kinds[field.name] = kind if field.required else kind | None
-            settings = {} if field.required else {"default": strawberry.UNSET}
+            settings: dict[str, Any] = {} if field.required else {"default": strawberry.UNSET}
+            settings["deprecation_reason"] = reason_in(hints[field.name])
             namespace[field.name] = strawberry.field(description=description, **settings)
         made = type(f"{struct.__name__}Input", (), namespace)
         _made[struct] = strawberry.input(made, description=" ".join((struct.__doc__ or "").split()))
@@ -35,7 +37,8 @@ def input_type(struct: type[Input]) -> type:
 def _graphql_kind(hint: Any) -> tuple[Any, str]:
     """(the type strawberry shall see, the description) of a Struct's field."""
     if get_origin(hint) is Annotated:
-        kind, *metas = get_args(hint)
+        kind, *told = get_args(hint)
+        metas = [meta for meta in told if isinstance(meta, msgspec.Meta)]
         inner, description = _graphql_kind(kind) if not _is_ref(metas) else (strawberry.ID, "")
         return inner, next((meta.description for meta in metas if meta.description), description)
     if get_origin(hint) is list:

@@ -71,6 +71,8 @@ class KnownCallers:
         found = await self.kernel.plugins.first("find_caller", kernel=self.kernel, credentials=credentials)
         if not isinstance(found, Caller):
             raise TypeError("no plugin answers find_caller")
+        if not self._known:
+            self._epoch = max(self._epoch, found.epoch)
         if found.subjects and found.epoch >= self._epoch:
             self._known[key] = found
             if len(self._known) > MOST:
@@ -83,11 +85,12 @@ class KnownCallers:
         async with pool.acquire() as connection:
             changes = await connection.fetch(_SINCE, self._epoch)
             oldest = await connection.fetchval(_OLDEST)
-        subjects = {subject for _epoch, subject in changes}
-        if None in subjects or oldest > self._epoch + 1:
+        if oldest > self._epoch + 1:
             self._known.clear()
-        elif subjects:
-            for key in [key for key, known in self._known.items() if not subjects.isdisjoint(known.subjects)]:
+        changed = {subject: epoch for epoch, subject in changes}
+        for key, known in list(self._known.items()):
+            about = (None, *known.subjects)
+            if any(known.epoch < changed.get(subject, 0) for subject in about):
                 del self._known[key]
         self._epoch = max(self._epoch, changes[-1][0] if changes else 0)
 

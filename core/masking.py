@@ -4,7 +4,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, func
 
 from gongzhi.core import clock
 from gongzhi.core.errors import Invalid
@@ -117,6 +119,11 @@ def mask_name(name: str) -> str:
         return "*"
     surname = 2 if len(run_together) > 2 and _COMPOUND_SURNAME.match(run_together) else 1
     return run_together[:surname] + "*" * (len(run_together) - surname)
+
+
+def first_character(name: Any) -> ColumnElement[str]:
+    """The same for a column, in SQL: the first character and two stars, for a surname is not always one."""
+    return func.left(name, 1) + "**"
 
 
 def _keep_last_two(number: str) -> str:

@@ -103,6 +103,7 @@ class _Declared:
     case: UseCase
     returns: type
     result: str | None
+    deprecation_reason: str | None = None
 
     def __set_name__(self, owner: type, name: str) -> None:
         setattr(owner, name, self.field(capitalize_first(to_camel_case(name))))
@@ -123,7 +124,9 @@ class _Declared:
         arguments = {} if case.input is NoInput else {"input": _input(case)}
         arguments["idempotency_key"] = _KEY
         made = {"success": success, "result": self.returns}
-        return root_field(resolve, arguments, payload | None, case.sentence, needs=case, **made)
+        offered = root_field(resolve, arguments, payload | None, case.sentence, needs=case, **made)
+        offered.deprecation_reason = self.deprecation_reason
+        return offered
 
 
 def _input(case: UseCase) -> Argument:

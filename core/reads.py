@@ -125,6 +125,8 @@ class Reading:
 class _Marked:
     """A declared field before :func:`reads` has seen its class."""
 
+    deprecation_reason: str | None = None
+
     def __init__(self, description: str, made: Callable[[str], Field]) -> None:
         self.description, self.made = description, made
 
@@ -208,7 +210,9 @@ def reads(
         for name, marked in list(vars(cls).items()):
             if isinstance(marked, _Marked):
                 reading.fields[name] = declared = marked.made(name)
-                setattr(cls, name, _strawberry_field(reading, name, declared, marked.description))
+                made = _strawberry_field(reading, name, declared, marked.description)
+                made.deprecation_reason = marked.deprecation_reason
+                setattr(cls, name, made)
         cls.is_type_of = classmethod(lambda _cls, row, _info: isinstance(row, model))  # type: ignore[attr-defined]
         made = strawberry.type(cls, description=" ".join((cls.__doc__ or "").split()))
         made.__reading__ = reading  # type: ignore[attr-defined]

@@ -25,10 +25,14 @@ class Argument:
     kind: Any
     description: str
     default: Any = inspect.Parameter.empty
+    deprecation_reason: str | None = None
 
     def parameter(self, name: str) -> inspect.Parameter:
         """The argument as a parameter that strawberry reads."""
-        kind = Annotated[self.kind, strawberry.argument(description=self.description)]  # type: ignore[name-defined]  # made at run time
+        meaning = strawberry.argument(
+            description=self.description, deprecation_reason=self.deprecation_reason
+        )
+        kind = Annotated[self.kind, meaning]  # type: ignore[name-defined]  # made at run time
         return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=self.default)
 
 

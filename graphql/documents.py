@@ -131,10 +131,10 @@ def _parsed(query: str) -> DocumentNode:
         raise LimitExceeded.of("characters", MOST_CHARACTERS)
     try:
         return parse(query, max_tokens=MOST_TOKENS)
-    except RecursionError:
-        raise LimitExceeded.of("depth", MOST_DEPTH) from None
     except GraphQLError as error:
-        if "tokens. Parsing aborted" in error.message:
+        if "nested too deeply" in error.message:
+            raise LimitExceeded.of("depth", MOST_DEPTH) from None
+        if "Parsing aborted" in error.message:
             raise LimitExceeded.of("tokens", MOST_TOKENS) from None
         raise NotValid([of_document(error)]) from None
 

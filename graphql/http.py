@@ -131,7 +131,8 @@ class Endpoint:
                 errors = {"errors": written.errors} if written.errors else {}
                 return Answer(200, errors, written.data)
         PLAIN.inc()
-        return await self.execute(await self.kernel.callers.certain(credentials), told)
+        certain = await self.kernel.callers.certain(credentials) if caller.subjects else caller
+        return await self.execute(certain, told)
 
     async def execute(self, caller: Caller, told: Asking) -> Answer:
         """Answer by the plain executor: what is not compiled, and what ends in a refusal."""

@@ -128,7 +128,7 @@ class CompiledWrites:
 
     def _planned(self, asking: Asking, scope_kind: type) -> list[Write] | Left:
         try:
-            return [_write(selected, asking, scope_kind) for selected in asking.outline.roots]
+            return [write_of(selected, asking, scope_kind) for selected in asking.outline.roots]
         except Unplanned as error:
             return Left(str(error))
 
@@ -181,8 +181,11 @@ class CompiledWrites:
         return told_json(self._kernel, caller, plan, [text.encode() for text in texts], asking)
 
 
-def _write(selected: Selected, asking: Asking, scope_kind: type) -> Write:
-    """:raises Unplanned: SQL can't read its payload, or it is no mutation."""
+def write_of(selected: Selected, asking: Asking, scope_kind: type) -> Write:
+    """A mutation of a document, planned.
+
+    :raises Unplanned: SQL can't read its payload, or it is no mutation.
+    """
     if selected.name == "__typename":
         raise Unplanned("a mutation's __typename")
     metadata = selected.definition.extensions["strawberry-definition"].metadata

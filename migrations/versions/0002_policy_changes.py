@@ -14,7 +14,7 @@ WATCHED = (
     ("account", "update of active or delete", "id"),
     ("session", "update of expires_at, csrf_hash or delete", "account_id"),
     ("api_token", "update of node_id, role, permissions, expires_at, revoked_at or delete", "id"),
-    ("tenant", "update of state or delete", "id"),
+    ("tenant", "update of state or delete", "node_id"),
     ("plugin_switch", "insert or update of switched_on or delete", "tenant_id"),
     ("area", "update of code, level, path or delete", None),
 )

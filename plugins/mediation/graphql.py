@@ -10,9 +10,11 @@ from gongzhi.core.api import (
     Node,
     Order,
     column,
+    first_character,
     item,
     listing,
     many,
+    masked,
     mutation,
     one,
     reads,
@@ -54,7 +56,11 @@ class MediationParty(Node):
     """Somebody the dispute is between (当事人)."""
 
     side: models.Side = column("On which side (哪一方).")
-    name: str = column("The name people use (姓名或称呼).")
+    name: str = masked(
+        "The name people use; its first character alone for who may not identify parties (姓名或称呼).",
+        by=first_character,
+        whole=policies.PARTY_IDENTIFY,
+    )
     consented: bool = column("Agrees to be mediated (同意调解).")
     rights_told_at: dt.datetime | None = column("When rights and duties were told (告知时间).")
 

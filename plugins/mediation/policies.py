@@ -5,6 +5,7 @@ from gongzhi.core.api import Allow, Permission
 ROSTER_READ = Permission("mediation.roster:read", "查看调解员名册", "see the roster of mediators")
 ROSTER_KEEP = Permission("mediation.roster:keep", "管理调解员名册", "keep the roster of mediators")
 CASE_READ = Permission("mediation.case:read", "查看调解案件", "see cases")
+PARTY_IDENTIFY = Permission("mediation.party:identify", "查看当事人姓名", "see the names of parties")
 CASE_OPEN = Permission("mediation.case:open", "登记纠纷", "take down a dispute")
 CASE_ACCEPT = Permission("mediation.case:accept", "受理或不予受理", "accept or decline a case")
 CASE_ASSIGN = Permission("mediation.case:assign", "指派调解员", "assign a mediator")
@@ -16,6 +17,7 @@ PERMISSIONS = (
     ROSTER_READ,
     ROSTER_KEEP,
     CASE_READ,
+    PARTY_IDENTIFY,
     CASE_OPEN,
     CASE_ACCEPT,
     CASE_ASSIGN,
@@ -29,10 +31,22 @@ ALLOWS = (
     Allow("street_dispatcher", (ROSTER_READ, TALLY_READ)),
     Allow(
         "community_admin",
-        (ROSTER_READ, ROSTER_KEEP, CASE_READ, CASE_ACCEPT, CASE_ASSIGN, CASE_CLOSE, TALLY_READ),
+        (
+            ROSTER_READ,
+            ROSTER_KEEP,
+            CASE_READ,
+            PARTY_IDENTIFY,
+            CASE_ACCEPT,
+            CASE_ASSIGN,
+            CASE_CLOSE,
+            TALLY_READ,
+        ),
     ),
-    Allow("community_officer", (ROSTER_READ, CASE_READ, CASE_OPEN, CASE_ACCEPT, TALLY_READ)),
-    Allow("mediator", (ROSTER_READ, CASE_READ, CASE_OPEN, CASE_MEDIATE, CASE_CLOSE, TALLY_READ)),
+    Allow("community_officer", (ROSTER_READ, CASE_READ, PARTY_IDENTIFY, CASE_OPEN, CASE_ACCEPT, TALLY_READ)),
+    Allow(
+        "mediator",
+        (ROSTER_READ, CASE_READ, PARTY_IDENTIFY, CASE_OPEN, CASE_MEDIATE, CASE_CLOSE, TALLY_READ),
+    ),
     Allow("grid_worker", (ROSTER_READ, CASE_OPEN)),
     Allow("integrator", (ROSTER_READ, CASE_READ, TALLY_READ)),
 )

@@ -1,9 +1,12 @@
 """Compiled reads answer what the plain executor answers, to the letter."""
 
+import asyncpg
 import msgspec
 import pytest
+from graphql import get_named_type, is_leaf_type
 
-from gongzhi.core.api import Caller
+from gongzhi.core.api import Caller, Community, Range
+from gongzhi.core.db import _json_as_bytes
 from gongzhi.graphql.http import Endpoint
 from gongzhi.graphql.requests import Request
 from gongzhi.tenants.testing import actor_of
@@ -59,3 +62,66 @@ class TestAKeptPlan:
         assert not fine.errors
         refused = await admin.ask(document, **told(then))
         assert refused.errors or refused.data == {"grid": None}
+
+
+class TestEveryRoot:
+    """Each root field, for both kinds of scope, on one connection that goes from one place to the next."""
+
+    async def test_answers_each_place_by_itself(self, kernel, schema, sample, exact):
+        endpoint = Endpoint(kernel)
+        callers = [
+            Caller(actor=kernel.robot("test"), scope=sample.place.scope(code))
+            for code in (*sample.place.communities, sample.place.county, sample.place.street)
+        ]
+        asked = [
+            endpoint.asking(Request(query=f"{{ {name}{told} {beneath} }}"))
+            for name, told, beneath in every_root(schema, sample)
+        ]
+        planned = {type(caller.scope): set() for caller in callers}
+        pool, kernel.database._pool = kernel.database._pool, await one_connection(kernel)
+        try:
+            for asking in asked:
+                for caller in (*callers, *reversed(callers)):
+                    compiled = await endpoint.reads.answer(caller, asking)
+                    if compiled is None:
+                        continue
+                    planned[type(caller.scope)].add(asking.outline.roots[0].name)
+                    plain = await endpoint.execute(caller, asking)
+                    assert "errors" not in plain.body
+                    assert exact(compiled) == exact(msgspec.json.encode(plain.body["data"]))
+        finally:
+            await kernel.database._pool.close()
+            kernel.database._pool = pool
+        community, county = planned[Community], planned[Range]
+        assert community == set(schema.query_type.fields) - {"me"}
+        # A community's own rows are not read from above; one of the nodes is a case.
+        own = {"households", "mediationCase", "mediationCases", "person", "persons", "pluginSwitches", "nodes"}
+        assert county == community - own
+
+
+async def one_connection(kernel):
+    return await asyncpg.create_pool(
+        kernel.database.address.url_for("gongzhi_app"), min_size=1, max_size=1, init=_json_as_bytes
+    )
+
+
+def every_root(schema, sample):
+    """(name, arguments, selection) of each root field, all plain fields of its type and of its nodes."""
+    for name, field in schema.query_type.fields.items():
+        kind = get_named_type(field.type)
+        told = {
+            "node": f'(id: "{sample.ids["Grid"]}")',
+            "nodes": f'(ids: ["{sample.ids["Grid"]}", "{sample.ids["MediationCase"]}"])',
+            "jobReport": f'(id: "{sample.ids["Job"]}")',
+        }.get(name) or (f'(id: "{sample.ids[kind.name]}")' if "id" in field.args else "")
+        yield name, told, plain_fields(kind)
+
+
+def plain_fields(kind):
+    if is_leaf_type(kind):
+        return ""
+    names = [name for name, field in kind.fields.items() if is_leaf_type(get_named_type(field.type))]
+    nodes = (
+        [f"nodes {plain_fields(get_named_type(kind.fields['nodes'].type))}"] if "nodes" in kind.fields else []
+    )
+    return f"{{ __typename {' '.join([*names, *nodes])} }}"

@@ -73,8 +73,17 @@ def everything(desk):
 
 class TestPermissions:
     def test_are_each_refused_by_a_test_below(self):
-        tried = {row[0] for row in (*COMMANDS, *READS)}
+        tried = {row[0] for row in (*COMMANDS, *READS)} | {policies.PARTY_IDENTIFY}
         assert tried == set(policies.PERMISSIONS)
+
+    async def test_to_identify_parties_shows_their_names(self, tokens):
+        """A court's system follows a case and learns no more of a name than it takes to tell two apart."""
+        read = "mediationCase { parties { name } }"
+        opened = await tokens["mediator"].do("openMediationCase", DISPUTE, read=read)
+        assert opened["mediationCase"]["parties"] == [{"name": "甲方"}, {"name": "乙方"}]
+        query = "{ mediationCases { nodes { parties { name } } } }"
+        [case] = (await tokens["integrator"].ask(query)).data["mediationCases"]["nodes"]
+        assert case["parties"] == [{"name": "甲**"}, {"name": "乙**"}]
 
     @pytest.mark.parametrize(
         ("permission", "mutation", "told", "state", "role"), COMMANDS, ids=[row[1] for row in COMMANDS]
@@ -116,7 +125,7 @@ class TestPermissions:
 @pytest.fixture
 def tokens(client, county, token_for):
     """A client of each role of the community."""
-    roles = ("community_admin", "community_officer", "mediator", "grid_worker", "auditor")
+    roles = ("community_admin", "community_officer", "mediator", "grid_worker", "auditor", "integrator")
     return {role: client.as_(token_for(role, county.community)) for role in roles}
 
 
