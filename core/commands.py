@@ -7,19 +7,17 @@ input is an :class:`Input`: types, limits and descriptions in one place, for Gra
 import functools
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_type_hints
 
 import msgspec
-from sqlalchemy import func, select
 
 from gongzhi.core.caller import Caller, CallerChanged
 from gongzhi.core.db import IdempotentCall, UnitOfWork, unit_of_work
 from gongzhi.core.errors import Invalid, KeyReused, Refusal, ScopeMissing
 from gongzhi.core.ids import parse_global_id
-from gongzhi.core.models import Idempotency
 from gongzhi.core.permissions import Permission
 from gongzhi.core.scope import range_of, tenant_of
 from gongzhi.core.tables import Base
@@ -252,30 +250,33 @@ def _call(operation: str, key: str, raw: dict[str, Any]) -> IdempotentCall:
     return IdempotentCall(operation=operation, key=key, input_hash=digest)
 
 
-async def _first_result(work: UnitOfWork, call: IdempotentCall) -> Idempotency | None:
+#: Two statements, for the second must see what was committed while the first one waited.
+_LOCK = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
+_RECORD = (
+    "select input_hash, result_id from core.idempotency "
+    "where scope_id = $1 and caller_id = $2 and operation = $3 and key = $4"
+)
+
+
+async def _first_result(work: UnitOfWork, call: IdempotentCall) -> Mapping[str, Any] | None:
     """The record of the same key, once whoever is at work with it has ended."""
     caller = work.actor.caller_id
-    lock = f"{work.stream}|{caller}|{call.operation}|{call.key}"
-    await work.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lock, 0))))
-    query = select(Idempotency).where(
-        Idempotency.scope_id == work.stream,
-        Idempotency.caller_id == caller,
-        Idempotency.operation == call.operation,
-        Idempotency.key == call.key,
+    await work.fetchrow(_LOCK, f"{work.stream}|{caller}|{call.operation}|{call.key}")
+    record: Mapping[str, Any] | None = await work.fetchrow(
+        _RECORD, work.stream, caller, call.operation, call.key
     )
-    record = (await work.session.scalars(query)).one_or_none()
-    if record is not None and record.input_hash != call.input_hash:
+    if record is not None and record["input_hash"] != call.input_hash:
         raise KeyReused(path="idempotencyKey")
     return record
 
 
-async def _again(work: UnitOfWork, case: UseCase, record: Idempotency) -> Any:
+async def _again(work: UnitOfWork, case: UseCase, record: Mapping[str, Any]) -> Any:
     """The object the first call came to, as it is now, for a caller who may still do this."""
     work.require(case.permission)
     model = get_type_hints(getattr(case.service, case.method)).get("return")
-    if record.result_id is None or not (isinstance(model, type) and issubclass(model, Base)):
+    if record["result_id"] is None or not (isinstance(model, type) and issubclass(model, Base)):
         return None
-    return await work.load(model, record.result_id)
+    return await work.load(model, record["result_id"])
 
 
 async def _record_refusal(kernel: "Kernel", caller: Caller, case: UseCase, refusal: Refusal) -> None:

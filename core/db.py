@@ -1,6 +1,5 @@
 """The unit of work: one transaction, one scope, one commit."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-import asyncpg
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
@@ -22,6 +20,7 @@ from gongzhi.core.events import Event
 from gongzhi.core.fence import FencedSession
 from gongzhi.core.ids import new_id
 from gongzhi.core.permissions import Actor, Permission
+from gongzhi.core.pool import Pool
 from gongzhi.core.roles import DatabaseRole
 from gongzhi.core.scope import TELL, Scope, tenant_of
 from gongzhi.core.tables import Base
@@ -72,6 +71,10 @@ class UnitOfWork:
     _events: list[dict[str, Any]] = field(default_factory=list)
     _audit: list[dict[str, Any]] = field(default_factory=list)
     _result: UUID | None = None
+
+    async def fetchrow(self, sql: str, *values: Any) -> Any:
+        """The first row of a statement of the kernel's own, on the transaction of the domain's rows."""
+        return await self.session.info["driver"].fetchrow(sql, *values)
 
     @property
     def epoch(self) -> int:
@@ -171,22 +174,19 @@ class UnitOfWork:
         if not (self._events or self._audit or self.call):
             return
         call = self.call
-        connection = await self.session.connection()
-        await connection.exec_driver_sql(
+        await self.fetchrow(
             _KERNEL_ROWS,
-            (
-                self.stream,
-                now(),
-                json.dumps(self._events, ensure_ascii=False),
-                self.actor.account_id,
-                self.actor.token_id,
-                json.dumps(self._audit, ensure_ascii=False),
-                None if call is None else self.actor.caller_id,
-                None if call is None else call.operation,
-                None if call is None else call.key,
-                None if call is None else call.input_hash,
-                self._result,
-            ),
+            self.stream,
+            now(),
+            json.dumps(self._events, ensure_ascii=False),
+            self.actor.account_id,
+            self.actor.token_id,
+            json.dumps(self._audit, ensure_ascii=False),
+            None if call is None else self.actor.caller_id,
+            None if call is None else call.operation,
+            None if call is None else call.key,
+            None if call is None else call.input_hash,
+            self._result,
         )
         self._events.clear()
         self._audit.clear()
@@ -210,21 +210,13 @@ class Database:
         self.address = address
         self._pool_size = pool_size
         self._engines: dict[DatabaseRole, AsyncEngine] = {}
-        self._pool: asyncpg.Pool | None = None
-        self._opening = asyncio.Lock()
+        self._pool: Pool | None = None
 
-    async def pool(self) -> asyncpg.Pool:
+    @property
+    def pool(self) -> Pool:
         """Bare connections of the serving role, for compiled reads: each is one statement that tells its scope."""
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    self.address.url_for(DatabaseRole.APP.value),
-                    min_size=0,
-                    max_size=self._pool_size,
-                    statement_cache_size=1000,
-                    init=_json_as_bytes,
-                    reset=_roll_back,
-                )
+        if self._pool is None:
+            self._pool = Pool(self.address.url_for(DatabaseRole.APP.value), self._pool_size)
         return self._pool
 
     def engine(self, role: DatabaseRole) -> AsyncEngine:
@@ -252,6 +244,7 @@ class Database:
             session.info["scope"] = None if role is DatabaseRole.SYSTEM else scope
             connection = await session.connection()
             session.info["epoch"] = await tell_scope(connection, scope, read_only=read_only)
+            session.info["driver"] = (await connection.get_raw_connection()).driver_connection
             yield session
 
     async def dispose(self) -> None:
@@ -262,19 +255,6 @@ class Database:
         if self._pool is not None:
             await self._pool.close()
             self._pool = None
-
-
-async def _json_as_bytes(connection: asyncpg.Connection) -> None:
-    """A compiled read's JSON goes to the client as it came."""
-    await connection.set_type_codec(
-        "json", schema="pg_catalog", format="binary", encoder=bytes, decoder=bytes
-    )
-
-
-async def _roll_back(connection: asyncpg.Connection) -> None:
-    """A statement on its own leaves nothing behind; whoever began more than that takes nothing into the pool."""
-    if connection.is_in_transaction():
-        await connection.execute("rollback")
 
 
 async def tell_scope(connection: AsyncConnection, scope: Scope | None, *, read_only: bool) -> int:

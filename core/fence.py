@@ -5,6 +5,7 @@ community's rows gets the scope's tenant as a criterion, and a flush that would 
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from sqlalchemy import Uuid, bindparam, event, select
@@ -43,22 +44,26 @@ def _narrow_to_the_scope(state: ORMExecuteState) -> None:
         return
     if state.is_insert or state.is_update:
         _write_in_bulk(state, scope)
+    state.statement = state.statement.options(*_criteria(scope))
+
+
+@lru_cache(maxsize=4096)
+def _criteria(scope: Scope) -> tuple[Any, ...]:
+    """What is added to every query in this scope; making it takes longer than many a query."""
     if isinstance(scope, Community):
         mine = scope.tenant
-        criteria: Sequence[Any] = (
+        return (
             with_loader_criteria(TenantRow, lambda row: row.tenant_id == mine, include_aliases=True),
             with_loader_criteria(UpwardRow, lambda row: row.tenant_id == mine, include_aliases=True),
             with_loader_criteria(NodeScoped, lambda row: row.node_id == mine, include_aliases=True),
         )
-    else:
-        tree = tree_of(Base.metadata)
-        beneath = select(tree.c.id).where(tree.c.path >= scope.lo, tree.c.path < scope.hi)
-        criteria = (
-            with_loader_criteria(TenantRow, lambda row: row.tenant_id == _A_COMMUNITY, include_aliases=True),
-            with_loader_criteria(UpwardRow, lambda row: row.tenant_id.in_(beneath), include_aliases=True),
-            with_loader_criteria(NodeScoped, lambda row: row.node_id.in_(beneath), include_aliases=True),
-        )
-    state.statement = state.statement.options(*criteria)
+    tree = tree_of(Base.metadata)
+    beneath = select(tree.c.id).where(tree.c.path >= scope.lo, tree.c.path < scope.hi)
+    return (
+        with_loader_criteria(TenantRow, lambda row: row.tenant_id == _A_COMMUNITY, include_aliases=True),
+        with_loader_criteria(UpwardRow, lambda row: row.tenant_id.in_(beneath), include_aliases=True),
+        with_loader_criteria(NodeScoped, lambda row: row.node_id.in_(beneath), include_aliases=True),
+    )
 
 
 def _write_in_bulk(state: ORMExecuteState, scope: Scope) -> None:

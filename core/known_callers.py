@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 MOST = 20_000
 
 _EPOCH = "select max(epoch) from core.policy_change"
-_SINCE = "select epoch, subject from core.policy_change where epoch > $1 order by epoch"
 #: Older changes are swept away; who slept for longer forgets everybody.
-_OLDEST = "select min(epoch) from core.policy_change"
+_SINCE = (
+    "select (select min(epoch) from core.policy_change), coalesce(array_agg(epoch order by epoch), '{}'), "
+    "array_agg(subject order by epoch) from core.policy_change where epoch > $1"
+)
 
 
 @dataclass
@@ -62,8 +64,8 @@ class KnownCallers:
         caller = await self.find(credentials)
         if not caller.subjects:
             return caller
-        pool = await self.kernel.database.pool()
-        if await self.holds(credentials, caller, await pool.fetchval(_EPOCH)):
+        [epoch] = await self.kernel.database.pool.fetchrow(_EPOCH)
+        if await self.holds(credentials, caller, epoch):
             return caller
         return await self.find(credentials)
 
@@ -81,18 +83,15 @@ class KnownCallers:
 
     async def _catch_up(self) -> None:
         """Forget whoever was changed since the last time."""
-        pool = await self.kernel.database.pool()
-        async with pool.acquire() as connection:
-            changes = await connection.fetch(_SINCE, self._epoch)
-            oldest = await connection.fetchval(_OLDEST)
+        oldest, epochs, subjects = await self.kernel.database.pool.fetchrow(_SINCE, self._epoch)
         if oldest > self._epoch + 1:
             self._known.clear()
-        changed = {subject: epoch for epoch, subject in changes}
+        changed = dict(zip(subjects or (), epochs, strict=True))
         for key, known in list(self._known.items()):
             about = (None, *known.subjects)
             if any(known.epoch < changed.get(subject, 0) for subject in about):
                 del self._known[key]
-        self._epoch = max(self._epoch, changes[-1][0] if changes else 0)
+        self._epoch = max([self._epoch, *epochs])
 
 
 def _key(credentials: Credentials) -> tuple[Any, ...]:

@@ -94,7 +94,7 @@ class RoleTable:
     ) -> None:
         self.roles = _by_code(roles)
         self.permissions = _by_code(permissions)
-        self._allowed: dict[str, set[str]] = {code: set() for code in self.roles}
+        self._allowed: dict[str, frozenset[str]] = dict.fromkeys(self.roles, frozenset())
         for allow in allows:
             if allow.role not in self._allowed:
                 raise ValueError(f"no role is called {allow.role!r}")
@@ -105,7 +105,7 @@ class RoleTable:
 
     def allowed(self, role: str) -> frozenset[str]:
         """The permissions of this role; none where the role is gone."""
-        return frozenset(self._allowed.get(role, ()))
+        return self._allowed.get(role, frozenset())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +122,8 @@ class Actor:
     only: frozenset[str] | None = None
     language: Language = "zh"
     robot: str | None = None
+    #: What was asked before: a caller who is known asks the same again and again.
+    _known: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def caller_id(self) -> UUID:
@@ -136,13 +138,18 @@ class Actor:
 
     def may(self, permission: Permission, path: str) -> bool:
         """True when some grant at or above this path allows it."""
+        known = self._known.get((permission.code, path))
+        if known is None:
+            known = self._known[permission.code, path] = self._may(permission.code, path)
+        return known
+
+    def _may(self, code: str, path: str) -> bool:
         if self.robot is not None:
             return True
-        if self.only is not None and permission.code not in self.only:
+        if self.only is not None and code not in self.only:
             return False
         return any(
-            path.startswith(grant.path) and permission.code in self.roles.allowed(grant.role)
-            for grant in self.grants
+            path.startswith(grant.path) and code in self.roles.allowed(grant.role) for grant in self.grants
         )
 
     def require(self, permission: Permission, path: str) -> None:

@@ -5,7 +5,7 @@ Each web process keeps its own buckets; with several of them a caller may spend 
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from uuid import UUID
@@ -60,38 +60,31 @@ class Budgets:
         :raises TooMany: the caller's budget, or the community's, is used up.
         """
         for key, allowance in self._of(caller, address):
-            self._require(key, allowance, LEAST)
+            bucket = self._buckets.get(key)
+            # Most have plenty; how much came back meanwhile is asked only of who has not.
+            if bucket is not None and bucket.points < LEAST:
+                _require(self._filled(key, allowance), allowance, LEAST)
 
     def spend(self, caller: Caller, address: str | None, points: int) -> int:
         """Take these points from every bucket the caller draws from; answers what is left to him.
 
         :raises TooMany: they are not there; then none are taken.
         """
-        drawn = list(self._of(caller, address))
-        for key, allowance in drawn:
-            self._require(key, allowance, points)
-        left = [self._take(key, allowance, points) for key, allowance in drawn]
-        return int(min(left))
+        drawn = [(self._filled(key, allowance), allowance) for key, allowance in self._of(caller, address)]
+        for bucket, allowance in drawn:
+            if bucket.points < points:
+                _require(bucket, allowance, points)
+        for bucket, _allowance in drawn:
+            bucket.points -= points
+        return int(min(bucket.points for bucket, _allowance in drawn))
 
-    def _of(self, caller: Caller, address: str | None) -> Iterator[tuple[Hashable, Allowance]]:
+    def _of(self, caller: Caller, address: str | None) -> Sequence[tuple[Hashable, Allowance]]:
         who: UUID | None = caller.actor.token_id or caller.actor.account_id
         if who is None:
-            yield ("address", address), self.anonymous
-            return
-        yield who, self.caller
+            return ((("address", address), self.anonymous),)
         if isinstance(caller.scope, Community):
-            yield ("community", caller.scope.tenant), self.community
-
-    def _require(self, key: Hashable, allowance: Allowance, points: int) -> None:
-        wanted = min(points, allowance.capacity)
-        lacking = wanted - self._filled(key, allowance).points
-        if lacking > 0:
-            raise TooMany(seconds=max(1, math.ceil(lacking / allowance.refill)))
-
-    def _take(self, key: Hashable, allowance: Allowance, points: int) -> float:
-        bucket = self._filled(key, allowance)
-        bucket.points -= points
-        return bucket.points
+            return ((who, self.caller), (caller.scope.tenant, self.community))
+        return ((who, self.caller),)
 
     def _filled(self, key: Hashable, allowance: Allowance) -> _Bucket:
         now = self.clock()
@@ -100,8 +93,15 @@ class Budgets:
             bucket = self._buckets[key] = _Bucket(allowance.capacity, now)
             if len(self._buckets) > MOST:
                 self._buckets.popitem(last=False)
-        else:
-            self._buckets.move_to_end(key)
-            refilled = bucket.points + (now - bucket.at) * allowance.refill
-            bucket.points, bucket.at = min(allowance.capacity, refilled), now
+            return bucket
+        self._buckets.move_to_end(key)
+        refilled = bucket.points + (now - bucket.at) * allowance.refill
+        bucket.points, bucket.at = min(allowance.capacity, refilled), now
         return bucket
+
+
+def _require(bucket: _Bucket, allowance: Allowance, points: int) -> None:
+    """:raises TooMany: the points are not there; what is more than fits a bucket needs a full one."""
+    lacking = min(points, allowance.capacity) - bucket.points
+    if lacking > 0:
+        raise TooMany(seconds=max(1, math.ceil(lacking / allowance.refill)))

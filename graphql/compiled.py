@@ -60,9 +60,10 @@ class CompiledReads:
         scope, ready = caller.scope, self._compiler.ready(asking, type(caller.scope))
         plan, values = ready.plan, ready.values()
         check(self._kernel, self._catalogue, caller, plan)
-        pool = await self._kernel.database.pool()
         try:
-            row = await pool.fetchrow(plan.sql, *scope_parameters(caller, scope, plan), *values)
+            row = await self._kernel.database.pool.fetchrow(
+                plan.sql, *scope_parameters(caller, scope, plan), *values
+            )
         except asyncpg.QueryCanceledError as error:
             raise TooSlow from error
         epoch, *columns = row

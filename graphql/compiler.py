@@ -39,6 +39,8 @@ class Ready:
 
         :raises Unplanned: an argument is one that the plain executor will refuse.
         """
+        for check in self.plan.checks:
+            check(self.arguments)
         return [bind(self.arguments) for bind in self.plan.binds]
 
 

@@ -42,6 +42,18 @@ class Price:
     at: int | None = None
     beneath: list["Price"] = field(default_factory=list)
 
+    def folded(self) -> "Price":
+        """The same with everything added up that no argument changes."""
+        beneath = [price.folded() for price in self.beneath]
+        fixed = [price for price in beneath if price.at is None]
+        return Price(
+            self.points + sum(price.points for price in fixed),
+            self.nodes + sum(price.nodes for price in fixed),
+            self.at,
+            [price for price in beneath if price.at is not None]
+            + [one for price in fixed for one in price.beneath],
+        )
+
     def of(self, arguments: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
         """(points, nodes) under these arguments."""
         points, nodes = self.points, self.nodes

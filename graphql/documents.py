@@ -22,6 +22,7 @@ from graphql import (
 )
 
 from gongzhi.core.api import Words
+from gongzhi.graphql.arguments import Variables
 from gongzhi.graphql.errors import RequestMalformed, of_document
 from gongzhi.graphql.limits import MOST_CHARACTERS, MOST_DEPTH, MOST_TOKENS, LimitExceeded, check_document
 from gongzhi.graphql.overlap import OneFieldPerKey
@@ -67,6 +68,7 @@ class Prepared:
     operation: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     depth: int
+    variables: Variables
     flag_names: tuple[str, ...]
     made: "OrderedDict[Any, Any]" = field(default_factory=OrderedDict)
 
@@ -123,7 +125,8 @@ class Documents:
             raise NotValid([of_document(mistake) for mistake in mistakes[:_MISTAKES]])
         chosen = _chosen(document, operation)
         fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-        return Prepared(document, chosen, fragments, depth, _flag_names(document))
+        variables = Variables.of(self._schema, chosen)
+        return Prepared(document, chosen, fragments, depth, variables, _flag_names(document))
 
 
 def _parsed(query: str) -> DocumentNode:

@@ -13,9 +13,10 @@ from graphql import (
     OperationType,
     get_named_type,
 )
-from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+from graphql.execution.values import get_argument_values
 
 from gongzhi.core.api import Invalid, parse_global_id
+from gongzhi.graphql.arguments import Reader, Told, Unfit, reader_of
 from gongzhi.graphql.cost import (
     INTROSPECTION,
     LEAVES,
@@ -51,6 +52,7 @@ class Outline:
     roots: list[Selected]
     kinds: Mapping[str, tuple[str, ...]]
     argued: list[Selected]
+    readers: list[Reader]
     places: Mapping[int, int]
     price: Price
 
@@ -87,11 +89,13 @@ def asking(
     :raises NotValid: the variables do not fit.
     :raises LimitExceeded: it asks for more than one request may.
     """
-    definitions, given = prepared.operation.variable_definitions or (), dict(variables or {})
-    told = get_variable_values(schema, definitions, given, max_errors=5)
-    if isinstance(told, list):
-        raise NotValid([of_document(error) for error in told])
-    flags = {name: told.coerced.get(name) for name in prepared.flag_names}
+    given = variables or {}
+    try:
+        told = prepared.variables.told(given)
+        flags = {name: told.coerced.get(name) for name in prepared.flag_names}
+        told.coerced  # noqa: B018  # now, where it can be told
+    except Unfit as error:
+        raise NotValid(error.told) from None
     if None in flags.values():
         raise NotValid([of_document(GraphQLError("A flag is true or false / 条件变量须为 true 或 false"))])
     try:
@@ -99,9 +103,7 @@ def asking(
     except TooManySelections:
         raise LimitExceeded.of("nodes", MOST_NODES) from None
     try:
-        arguments = [
-            get_argument_values(selected.definition, selected.nodes[0], told) for selected in outline.argued
-        ]
+        arguments = [read(told) for read in outline.readers]
     except GraphQLError:
         return Asking(prepared, given, outline, under, (), Cost(0, 0, prepared.depth), faulty=True)
     points, count = outline.price.of(arguments)
@@ -117,7 +119,7 @@ def _outline(
     nodes: frozenset[str],
     prepared: Prepared,
     flags: Mapping[str, Any],
-    told: VariableValues,
+    told: Told,
 ) -> tuple[Outline, tuple[Any, ...]]:
     opening = ("opened", *flags.values())
     opened = prepared.made.get(opening)
@@ -130,7 +132,7 @@ def _outline(
     under = (*flags.values(), *kinds.values())
     outline = prepared.made.get(("outline", under))
     if outline is None:
-        outline = _Outliner(replace(asked, sets=0), kinds).outline(roots)
+        outline = _Outliner(replace(asked, sets=0), kinds).outline(roots, told)
         prepared.keep(("outline", under), outline)
     return outline, under
 
@@ -141,10 +143,10 @@ def _root(schema: GraphQLSchema, prepared: Prepared) -> GraphQLObjectType:
     return kind
 
 
-def _kinds_of(selected: Selected, told: VariableValues, nodes: frozenset[str]) -> tuple[str, ...]:
+def _kinds_of(selected: Selected, told: Told, nodes: frozenset[str]) -> tuple[str, ...]:
     """The types that the ids of this field name."""
     try:
-        value = get_argument_values(selected.definition, selected.nodes[0], told)[BY_ID[selected.name]]
+        value = get_argument_values(selected.definition, selected.nodes[0], told.whole)[BY_ID[selected.name]]
         ids = value if isinstance(value, list) else [value]
         found = {parse_global_id(one)[0] for one in ids}
     except (GraphQLError, Invalid):
@@ -160,13 +162,14 @@ class _Outliner:
         self._argued: list[Selected] = []
         self._places: dict[int, int] = {}
 
-    def outline(self, roots: list[Selected]) -> Outline:
+    def outline(self, roots: list[Selected], told: Told) -> Outline:
         mutation = self._asked.operation.operation is OperationType.MUTATION
         price = Price(points=1)
         for root in roots:
             price.beneath.append(self._price(root, None))
             price.points += MUTATION if mutation else 0
-        return Outline(self._asked, roots, self._kinds, self._argued, self._places, price)
+        readers = [reader_of(selected, told) for selected in self._argued]
+        return Outline(self._asked, roots, self._kinds, self._argued, readers, self._places, price.folded())
 
     def _price(self, selected: Selected, page: int | None) -> Price:
         """The price of a field; ``page`` is where the arguments of the connection are that it is a part of."""

@@ -88,8 +88,11 @@ class OneFieldPerKey(ValidationRule):
 
     def _agree(self, fields: list[tuple[Any, FieldNode, GraphQLField | None]]) -> bool:
         """Report the first two that don't go together."""
-        first: dict[str, FieldNode] = {}
         kinds = {str(known.type) for _parent, _field, known in fields if known is not None}
+        plain = not any(field.arguments for _parent, field, _known in fields)
+        if len(kinds) <= 1 and plain and len({field.name.value for _parent, field, _known in fields}) == 1:
+            return True
+        first: dict[str, FieldNode] = {}
         told: dict[int, str] = {}
         for parent, field, _known in fields:
             # Objects of two types are never the same; an interface may be either of them.

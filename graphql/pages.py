@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from strawberry.utils.str_converters import to_camel_case
 
 from gongzhi.core.api import PAGE, Equals, Order, Reading
-from gongzhi.graphql.plan import Arguments, Unplanned, given, then
+from gongzhi.graphql.plan import Arguments, Bind, Unplanned, given, then
 from gongzhi.graphql.selection import Selected
 from gongzhi.graphql.values import (
     ROW,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: The place of a row in its page; no column is called so.
 _AT = '"@place"'
+#: The parts of a connection that are its rows.
+_ROWS = ("nodes", "edges")
 #: How many pairs PostgreSQL's json_build_object takes.
 _PAIRS = 50
 
@@ -77,53 +79,91 @@ class Page:
 
     def sql(self) -> str:
         """The page as one JSON object."""
-        table, alias = self.writer.open(self.reading), self.alias
-        matching = [*self.writer.scoped(self.reading, alias), *self._filtered()]
-        falling = "desc" if self.order.descending is not self.backward else "asc"
-        ordering = ", ".join(f"{alias}.{name} {falling}" for name in key_columns(self.reading, self.order))
-        fetched = (
-            f"select {alias}.* from {table} {alias} where {_all([*matching, *self._bounds()])} "
-            f"order by {ordering} limit {self.limit} + 1"
-        )
-        numbered = (
-            f"select {alias}.*, row_number() over (order by {ordering}) as {_AT} from ({fetched}) {alias}"
-        )
-        total = f"(select count(*) from {table} {alias} where {_all(matching)})"
+        table = self.writer.open(self.reading)
+        parts = self.writer.asked.beneath(self.selected)
+        matching: list[str] = []
+        if any(part.name != "__typename" for part in parts):
+            # A parameter that the statement takes nowhere has no type.
+            matching = [*self.writer.scoped(self.reading, self.alias), *self._filtered()]
+        rows = [part for part in parts if part.name in _ROWS]
+        if not rows:
+            self.writer.checks += [then(_limit, given(self.at)), *self._cursors.values()]
+        if len(rows) <= 1 and not any(part.name == "pageInfo" for part in parts):
+            return (
+                f"select row_to_json({ROW}) from (select {named(self._plain(parts, table, matching))}) {ROW}"
+            )
+        fetched = self._fetched(f"{self.alias}.*", table, matching, more=1)
+        # What follows is aggregated in the order in which it comes.
+        back = f" order by {_AT} desc" if self.backward else ""
+        numbered = f"select {self.alias}.*, row_number() over () as {_AT} from ({fetched}) {self.alias}{back}"
         columns = {}
-        for part in self.writer.asked.beneath(self.selected):
+        for part in parts:
             with self.writer.beneath(part.key):
-                columns[part.key] = self._part(part, total)
+                columns[part.key] = self._part(part, table, matching)
         # HAVING makes it one row, also where nothing of it is an aggregate.
-        return f"select row_to_json({ROW}) from (select {named(columns)} from ({numbered}) {alias} having true) {ROW}"
+        made = f"select {named(columns)} from ({numbered}) {self.alias} having true"
+        return f"select row_to_json({ROW}) from ({made}) {ROW}"
 
-    def _part(self, part: Selected, total: str) -> str:
-        if part.name == "__typename":
-            return f"'{self.reading.name}Connection'::text"
+    def _fetched(self, columns: str, table: str, matching: Sequence[str], *, more: int = 0) -> str:
+        """The page's rows, the last first where it goes backward; and so many more."""
+        falling = "desc" if self.order.descending is not self.backward else "asc"
+        ordering = ", ".join(
+            f"{self.alias}.{name} {falling}" for name in key_columns(self.reading, self.order)
+        )
+        limit = f"{self.limit} + {more}" if more else self.limit
+        where = _all([*matching, *self._bounds])
+        return f"select {columns} from {table} {self.alias} where {where} order by {ordering} limit {limit}"
+
+    def _plain(self, parts: Sequence[Selected], table: str, matching: Sequence[str]) -> dict[str, str]:
+        """Columns of a page that nobody asks for its place: its rows are fetched as they are shown."""
+        columns = {}
+        for part in parts:
+            with self.writer.beneath(part.key):
+                if part.name not in _ROWS:
+                    columns[part.key] = self._whole(part, table, matching)
+                    continue
+                shown = self._shown(part)
+                if not self.backward:
+                    columns[part.key] = (
+                        f"(select coalesce(json_agg({ROW}), '[]') from ({self._fetched(shown, table, matching)}) {ROW})"
+                    )
+                    continue
+                turned = f"select {ROW}, row_number() over () as {_AT} from ({self._fetched(shown, table, matching)}) {ROW}"
+                columns[part.key] = (
+                    f"(select coalesce(json_agg(b.{ROW} order by b.{_AT} desc), '[]') from ({turned}) b)"
+                )
+        return columns
+
+    def _whole(self, part: Selected, table: str, matching: Sequence[str]) -> str:
+        """What does not hang on the page's rows."""
         if part.name == "totalCount":
-            return total
+            return f"(select count(*) from {table} {self.alias} where {_all(matching)})"
+        return f"'{self.reading.name}Connection'::text"
+
+    def _part(self, part: Selected, table: str, matching: Sequence[str]) -> str:
         if part.name == "pageInfo":
             return self._place(part)
-        beneath = self.writer.asked.beneath(part)
-        row = (
-            self.writer.row(beneath, self.reading, self.alias)
-            if part.name == "nodes"
-            else self._edge(beneath)
-        )
-        in_order = f"order by {self.alias}.{_AT} {'desc' if self.backward else 'asc'}"
-        return f"coalesce(json_agg({row} {in_order}) {self.within}, '[]')"
+        if part.name not in _ROWS:
+            return self._whole(part, table, matching)
+        row = f"(select row_to_json({ROW}) from (select {self._shown(part)}) {ROW})"
+        return f"coalesce(json_agg({row}) {self.within}, '[]')"
 
-    def _edge(self, fields: list[Selected]) -> str:
+    def _shown(self, part: Selected) -> str:
+        """A row of ``nodes`` or ``edges`` as a select list."""
+        beneath = self.writer.asked.beneath(part)
+        if part.name == "nodes":
+            return self.writer.columns(beneath, self.reading, self.alias)
         columns = {}
-        for selected in fields:
+        for selected in beneath:
             if selected.name == "cursor":
                 columns[selected.key] = cursor_of(self.reading, self.order, self.alias)
             elif selected.name == "node":
                 with self.writer.beneath(selected.key):
-                    beneath = self.writer.asked.beneath(selected)
-                    columns[selected.key] = self.writer.row(beneath, self.reading, self.alias)
+                    node = self.writer.columns(self.writer.asked.beneath(selected), self.reading, self.alias)
+                columns[selected.key] = f"(select row_to_json({ROW}) from (select {node}) {ROW})"
             else:
                 columns[selected.key] = f"'{self.reading.name}Edge'::text"
-        return f"(select row_to_json({ROW}) from (select {named(columns)}) {ROW})"
+        return named(columns)
 
     def _place(self, part: Selected) -> str:
         fields = self.writer.asked.beneath(part)
@@ -166,15 +206,21 @@ class Page:
                     )
         return found
 
+    @property
+    def _cursors(self) -> dict[str, Bind]:
+        """The keys in the cursors that were told."""
+        read = partial(cursor_values, self.reading, self.order)
+        told = [name for name in ("after", "before") if self.told.get(name) is not None]
+        return {name: then(read, given(self.at, name)) for name in told}
+
+    @cached_property
     def _bounds(self) -> list[str]:
         """Rows behind ``after`` and ahead of ``before``, in the list's own direction."""
         keys = [column_of(self.reading, name) for name in key_names(self.order)]
         row = ", ".join(f"{self.alias}.{key.name}" for key in keys)
         found = []
-        for name, rising in (("after", not self.order.descending), ("before", self.order.descending)):
-            if self.told.get(name) is None:
-                continue
-            values = then(partial(cursor_values, self.reading, self.order), given(self.at, name))
+        for name, values in self._cursors.items():
+            rising = (name == "after") is not self.order.descending
             bounds = [
                 self.writer.bind(sql_type_of(key), then(itemgetter(place), values))
                 for place, key in enumerate(keys)

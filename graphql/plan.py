@@ -61,6 +61,7 @@ class Plan:
     :param keys: the response keys, in order.
     :param columns: those that the statement has a column of JSON for, in order, behind the policy's epoch.
     :param made: those that are made from the caller.
+    :param checks: arguments that must fit although the statement takes them nowhere.
     :param permissions: what the caller must have; of ``masks``, what decides whether columns show whole.
     :param steps: what is made in Python of columns, by response key of the root.
     """
@@ -70,6 +71,7 @@ class Plan:
     made: Mapping[str, Callable[[Any], Any]]
     sql: str
     binds: Sequence[Bind]
+    checks: Sequence[Bind]
     permissions: frozenset[Permission]
     masks: tuple[Permission, ...]
     models: frozenset[type[Base]]

@@ -53,14 +53,22 @@ async def _body(receive: Receive, largest: int) -> bytes:
             return b"".join(parts)
 
 
+#: The headers that are read, as ASGI spells them.
+_READ = {
+    name.encode(): name
+    for name in ("accept-language", "authorization", "cookie", "gongzhi-scope", "x-csrf-token")
+}
+
+
 def headers_of(scope: Any) -> dict[str, str]:
-    """The headers, by their names in small letters."""
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    """The headers that are read here, by their names in small letters."""
+    return {_READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
 
 
 def language_of(headers: Mapping[str, str]) -> Language:
     """Chinese unless the client prefers English."""
-    for part in headers.get("accept-language", "").lower().split(","):
+    preferred = headers.get("accept-language")
+    for part in preferred.lower().split(",") if preferred else ():
         tag = part.strip()
         if tag.startswith("zh"):
             return "zh"
@@ -74,7 +82,7 @@ def credentials_of(scope: Any, headers: Mapping[str, str]) -> Credentials:
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     client = scope.get("client")
     return Credentials(
-        session=_cookie(headers.get("cookie", ""), "gongzhi_session"),
+        session=_cookie(headers["cookie"], "gongzhi_session") if "cookie" in headers else None,
         bearer=bearer.strip() if scheme.lower() == "bearer" else None,
         csrf=headers.get("x-csrf-token"),
         scope=headers.get("gongzhi-scope"),

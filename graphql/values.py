@@ -43,8 +43,7 @@ def many_ids(part: int, ids: Sequence[str]) -> list[Any]:
 
 
 def global_id_of(reading: Reading, column: str) -> str:
-    text = f"convert_to('{reading.name}:' || replace({column}::text, '-', ''), 'UTF8')"
-    return _base64url(text)
+    return f"'{reading.name}:' || {column}"
 
 
 def _base64url(raw: str) -> str:
@@ -56,7 +55,8 @@ def value_of(kind: Any, shown: str) -> str:
     if isinstance(kind, CodeEnum):
         members = list(kind.enum_class)
         if all(member.name == member.value.upper() for member in members):
-            return f"upper({shown})"
+            # The C collation's is many times as quick, and codes are ASCII.
+            return f'upper({shown} collate "C")'
         cases = " ".join(f"when '{member.value}' then '{member.name}'" for member in members)
         return f"case {shown} {cases} end"
     if isinstance(kind, Numeric):

@@ -88,6 +88,8 @@ class Writer:
     #: Where a field's arguments are, by the identity of its place in the document.
     places: Mapping[int, int]
     binds: list[Bind] = field(default_factory=list)
+    #: Arguments that must fit although the statement takes them nowhere.
+    checks: list[Bind] = field(default_factory=list)
     permissions: set[Permission] = field(default_factory=set)
     masks: list[Permission] = field(default_factory=list)
     models: set[type[Base]] = field(default_factory=set)
@@ -118,6 +120,7 @@ class Writer:
             made={root.selected.key: made_of(root.selected) for root in roots if root.form is Form.MADE},
             sql=sql,
             binds=self.binds,
+            checks=self.checks,
             permissions=frozenset(self.permissions),
             masks=tuple(self.masks),
             models=frozenset(self.models),
@@ -199,13 +202,13 @@ class Writer:
 
     # Rows as JSON
 
-    def row(self, fields: list[Selected], reading: Reading, alias: str) -> str:
-        """A row of this alias as one JSON object."""
+    def columns(self, fields: list[Selected], reading: Reading, alias: str) -> str:
+        """What is asked for of a row of this alias, as a select list."""
         columns = {}
         for selected in fields:
             with self.beneath(selected.key):
                 columns[selected.key] = self._field(selected, reading, alias)
-        return f"(select row_to_json({ROW}) from (select {named(columns)}) {ROW})"
+        return named(columns)
 
     def _field(self, selected: Selected, reading: Reading, alias: str) -> str:
         if selected.name == "__typename":
@@ -252,8 +255,8 @@ class Writer:
         table, alias = self.open(target), self.alias()
         key = f"{alias}.{column_of(target, 'id').name} = {parent_alias}.{column_of(parent, declared.source).name}"
         where = " and ".join([key, *self._joined(target, alias, parent, parent_alias)])
-        row = self.row(self.asked.beneath(selected), target, alias)
-        return f"(select {row} from {table} {alias} where {where})"
+        columns = self.columns(self.asked.beneath(selected), target, alias)
+        return f"(select row_to_json({ROW}) from (select {columns} from {table} {alias} where {where}) {ROW})"
 
     def _many(self, selected: Selected, parent: Reading, declared: Many, parent_alias: str) -> str:
         at = self.places[id(selected.nodes[0])]
@@ -265,9 +268,9 @@ class Writer:
         where = " and ".join([points, *self._joined(target, alias, parent, parent_alias)])
         order = f"{alias}.{column_of(target, declared.order).name}, {alias}.{column_of(target, 'id').name}"
         limit = self.bind("bigint", then(bounded, given(at, "first")))
-        row = self.row(self.asked.beneath(selected), target, alias)
-        inner = f"select {row} as node from {table} {alias} where {where} order by {order} limit {limit}"
-        return f"(select coalesce(json_agg(m.node), '[]') from ({inner}) m)"
+        columns = self.columns(self.asked.beneath(selected), target, alias)
+        inner = f"select {columns} from {table} {alias} where {where} order by {order} limit {limit}"
+        return f"(select coalesce(json_agg({ROW}), '[]') from ({inner}) {ROW})"
 
     def _object(self, root: Root, conditions: Sequence[str | tuple[str, str]]) -> str:
         """The object of the scope that meets these conditions: SQL of the table's own, or (column, value)."""
@@ -280,9 +283,9 @@ class Writer:
             for condition in conditions
         ]
         concrete: Any = self.asked.schema.get_type(reading.name)
-        row = self.row(self.asked.beneath(root.selected, concrete), reading, alias)
+        columns = self.columns(self.asked.beneath(root.selected, concrete), reading, alias)
         found = " and ".join([*where, *self.scoped(reading, alias)])
-        return f"select {row} from {table} {alias} where {found}"
+        return f"select row_to_json({ROW}) from (select {columns} from {table} {alias} where {found}) {ROW}"
 
     def _items(self, root: Root) -> str:
         """Objects in the order of their ids; null where there is none."""
@@ -295,10 +298,10 @@ class Writer:
         for reading in root.readings:
             table, alias = self.open(reading), self.alias()
             concrete: Any = self.asked.schema.get_type(reading.name)
-            row = self.row(self.asked.beneath(root.selected, concrete), reading, alias)
+            columns = self.columns(self.asked.beneath(root.selected, concrete), reading, alias)
             where = [f"{alias}.{column_of(reading, 'id').name} = i.id", *self.scoped(reading, alias)]
-            found = f"select {row} from {table} {alias} where {' and '.join(where)}"
-            cases.append(f"when '{reading.name}' then ({found})")
+            found = f"select {columns} from {table} {alias} where {' and '.join(where)}"
+            cases.append(f"when '{reading.name}' then (select row_to_json({ROW}) from ({found}) {ROW})")
         chosen = f"case i.kind {' '.join(cases)} end" if cases else "null::json"
         return (
             f"select coalesce(json_agg({chosen} order by i.at), '[]') "

@@ -169,10 +169,8 @@ class CompiledWrites:
         plan = write.plan
         arguments = [*asking.arguments, {"id": getattr(result, "id", None)}]
         values = [bind(arguments) for bind in plan.binds]
-        raw = await (await work.session.connection()).get_raw_connection()
-        driver: Any = raw.driver_connection
         try:
-            row = await driver.fetchrow(plan.sql, *scope_parameters(caller, caller.scope, plan), *values)
+            row = await work.fetchrow(plan.sql, *scope_parameters(caller, caller.scope, plan), *values)
         except asyncpg.QueryCanceledError as error:
             raise TooSlow from error
         _epoch, *texts = row

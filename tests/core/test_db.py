@@ -4,7 +4,6 @@ import asyncio
 import json
 from uuid import uuid4
 
-import asyncpg
 import psycopg
 import pytest
 from sqlalchemy import func, select, text
@@ -317,27 +316,6 @@ class TestConnection:
                 await work.session.execute(text("select :name ::int"), {"name": "张三丰"})
             assert "张三丰" not in json.dumps(raised.value.statement)
             assert "hidden due to hide_parameters" in str(raised.value)
-
-    async def test_of_the_bare_pool_is_clean_again_too(self, make_kernel, until):
-        """After an error, after a cancelled statement, and after a transaction that somebody left open."""
-        kernel = make_kernel(database_pool_size=1)
-        watching, pool = make_kernel(), await kernel.database.pool()
-        with pytest.raises(asyncpg.DivisionByZeroError):
-            await pool.execute("select 1 / 0")
-        async with pool.acquire() as connection:
-            await connection.execute("begin")
-            with pytest.raises(asyncpg.DivisionByZeroError):
-                await connection.execute("select 1 / 0")
-        async with system_work(kernel) as holding:
-            await holding.session.execute(text("select pg_advisory_xact_lock(7)"))
-            waiting = asyncio.create_task(pool.execute("select pg_advisory_lock(7)"))
-            await until(lambda: somebody_waits(watching))
-            waiting.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await waiting
-        async with pool.acquire() as connection:
-            assert not connection.is_in_transaction()
-            assert await connection.fetchval("select 1") == 1
 
     async def works(self, kernel):
         """A transaction sees its own scope and commits."""

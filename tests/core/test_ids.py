@@ -44,9 +44,8 @@ class TestNewId:
 
 
 class TestGlobalId:
-    def test_is_url_safe_and_hides_its_parts(self):
-        text = global_id("MediationCase", ID)
-        assert text == "TWVkaWF0aW9uQ2FzZTowMTk4ZjVhMjdjM2U3YjExOGYwMDAwMDAwMDAwMDAwMQ"
+    def test_is_written_plainly(self):
+        assert global_id("MediationCase", ID) == "MediationCase:0198f5a2-7c3e-7b11-8f00-000000000001"
 
     @given(type_name=TYPES, id_=st.uuids())
     def test_comes_back(self, type_name, id_):
@@ -70,34 +69,27 @@ class TestParseGlobalId:
             global_id("Case", ID) + "\n",
             " " + global_id("Case", ID),
             global_id("Case", ID)[:-1],
-            spelt(b"Case:" + ID.hex.upper().encode()),
-            spelt(b"Case:" + str(ID).encode()),
-            spelt(b":" + ID.hex.encode()),
-            spelt(b"Case:x:" + ID.hex.encode()),
-            spelt("案:".encode() + ID.hex.encode()),
-            spelt(b"\xff:" + ID.hex.encode()),
-            spelt(b"Case:" + "٠".encode() + ID.hex[1:].encode()),
+            f"Case:{str(ID).upper()}",
+            f"Case:{ID.hex}",
+            f":{ID}",
+            f"Case:x:{ID}",
+            f"案:{ID}",
+            f"Case:٠{str(ID)[1:]}",
+            f"Case:{{{ID}}}",
+            spelt(f"Case:{ID}".encode()),
         ],
     )
     def test_refuses(self, text):
         with pytest.raises(Invalid):
             parse_global_id(text)
 
-    @given(text=st.text() | st.binary().map(spelt))
+    @given(text=st.text() | st.text().map(lambda text: f"Case:{text}"))
     def test_accepts_what_it_would_write_and_no_more(self, text):
         try:
             type_name, id_ = parse_global_id(text)
         except Invalid:
             return
         assert global_id(type_name, id_) == text
-
-    def test_refuses_a_second_spelling(self):
-        """The last character of base64 has bits to spare; two texts for one object would be two cache keys."""
-        text = global_id("Case", ID)
-        twin = text[:-1] + chr(ord(text[-1]) + 1)
-        assert base64.urlsafe_b64decode(twin + "==") == base64.urlsafe_b64decode(text + "==")
-        with pytest.raises(Invalid):
-            parse_global_id(twin)
 
     def test_says_where(self):
         with pytest.raises(Invalid) as caught:
@@ -144,7 +136,7 @@ class TestUnopaque:
             unopaque(spelt(raw))
         assert caught.value.path is None
 
-    @given(text=st.text() | st.binary().map(spelt))
+    @given(text=st.text() | st.text().map(lambda text: f"Case:{text}"))
     def test_accepts_what_it_would_write_and_no_more(self, text):
         try:
             keys = unopaque(text)

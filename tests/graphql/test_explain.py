@@ -101,7 +101,7 @@ def sample_of(schema, node):
             "DateTime": "2026-01-01T00:00:00Z",
             "Decimal": "1",
         }
-        return samples.get(kind.name, "R3JpZDowMTkzZDU2ZTdlNmY3ZjhmOWZhZmJmY2ZkZmVmZjAx")
+        return samples.get(kind.name, "Grid:0193d56e-7e6f-7f8f-9faf-bfcfdfeff001")
 
     return made(type_from_ast(schema, node))
 

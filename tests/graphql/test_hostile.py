@@ -1,10 +1,16 @@
 """Small documents that would be large work, and names that would be others': answered, or left alone."""
 
 import gc
+import importlib.util
+import sys
+from pathlib import Path
 
+import httpx
+import msgspec
 import pytest
 
 from gongzhi.core.api import opaque
+from gongzhi.core.app import make_app
 from gongzhi.graphql.compiler import Left
 from gongzhi.graphql.http import Endpoint
 from gongzhi.graphql.requests import Request
@@ -110,3 +116,34 @@ async def test_a_null_where_there_must_be_a_number_is_refused(admin):
     document = "query ($n: Int) { grids { nodes { versions(first: $n) { id } } } }"
     answer = await admin.ask(document, n=None)
     assert {error["extensions"]["code"] for error in answer.errors} == {"GRAPHQL_INVALID"}
+
+
+def hostile_requests():
+    """The corpus that ``make bench-hostile`` measures."""
+    path = Path(__file__).parents[2] / "benchmarks" / "hostile_requests.py"
+    spec = importlib.util.spec_from_file_location("hostile_requests", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return dict(module.named())
+
+
+HOSTILE = hostile_requests()
+
+
+class TestTheCorpus:
+    @pytest.fixture
+    def in_use(self, kernel, monkeypatch):
+        """The application as in production: nobody who is not signed in learns the schema."""
+        monkeypatch.setattr(kernel, "settings", msgspec.structs.replace(kernel.settings, mode="production"))
+        return make_app(kernel)
+
+    @pytest.mark.parametrize("name", list(HOSTILE))
+    async def test_is_refused_by_its_code(self, in_use, sample, name):
+        hostile = HOSTILE[name]
+        headers = {"Authorization": f"Bearer {sample.tokens['community_admin']}"} if hostile.signed_in else {}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(in_use), base_url="http://test") as client:
+            response = await client.post("/graphql", content=hostile.body(), headers=headers)
+        codes = {error["extensions"]["code"] for error in response.json().get("errors", ())}
+        assert codes == ({hostile.code} if hostile.code else set())
+        assert response.status_code < 500

@@ -85,7 +85,7 @@ class TestCost:
             ("{ grids(first: 3) { nodes { versions(first: 2) { id } } } }", 10, 9),
             ("query ($n: Int = 5) { grids(first: $n) { nodes { code } } }", 6, 5),
             ("{ a: grids(first: 1) { nodes { code } } b: grids(first: 2) { nodes { code } } }", 4, 3),
-            ('{ nodes(ids: ["R3JpZDow", "R3JpZDow"]) { id } }', 3, 2),
+            ('{ nodes(ids: ["Grid:x", "Grid:y"]) { id } }', 3, 2),
             ("{ households(first: 2) { nodes { grid { code } } } }", 5, 4),
             ("{ __schema { types { name } } }", 2001, 0),
             (

@@ -1,0 +1,114 @@
+"""Bare connections for compiled reads: each request is one prepared statement that tells its own scope.
+
+The last one given back is the first one lent, so that few stay warm; nothing is reset in between, for a statement
+outside a transaction leaves nothing behind. Whatever did not end as it should takes its connection with it.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+#: How many statements a connection keeps prepared.
+PREPARED = 500
+
+
+@dataclass
+class _Link:
+    """A connection with its prepared statements."""
+
+    connection: asyncpg.Connection
+    statements: "OrderedDict[str, Any]" = field(default_factory=OrderedDict)
+
+    async def fetchrow(self, sql: str, values: Sequence[Any]) -> Any:
+        statement = self.statements.get(sql)
+        if statement is None:
+            statement = self.statements[sql] = await self.connection.prepare(sql)
+            if len(self.statements) > PREPARED:
+                self.statements.popitem(last=False)
+        return await statement.fetchrow(*values)
+
+
+@dataclass
+class Pool:
+    """At most ``size`` connections to this URL."""
+
+    url: str
+    size: int
+    _free: list[_Link] = field(default_factory=list, repr=False)
+    _waiting: "deque[asyncio.Future[None]]" = field(default_factory=deque, repr=False)
+    _opened: int = 0
+
+    async def fetchrow(self, sql: str, *values: Any) -> Any:
+        """The first row of this statement.
+
+        :raises asyncpg.PostgresError: the database refuses it.
+        """
+        link = self._free.pop() if self._free else await self._another()
+        try:
+            row = await link.fetchrow(sql, values)
+        except asyncpg.PostgresError:
+            self._give_back(link)
+            raise
+        except BaseException:
+            self._lose(link)
+            raise
+        self._give_back(link)
+        return row
+
+    async def _another(self) -> _Link:
+        while not self._free:
+            if self._opened < self.size:
+                return await self._open()
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._wake()
+                raise
+        return self._free.pop()
+
+    async def _open(self) -> _Link:
+        self._opened += 1
+        try:
+            connection = await asyncpg.connect(self.url, statement_cache_size=0)
+            await connection.set_type_codec(
+                "json", schema="pg_catalog", format="binary", encoder=bytes, decoder=bytes
+            )
+        except BaseException:
+            self._opened -= 1
+            self._wake()
+            raise
+        return _Link(connection)
+
+    def _give_back(self, link: _Link) -> None:
+        if link.connection.is_closed() or link.connection.is_in_transaction():
+            self._lose(link)
+            return
+        self._free.append(link)
+        if self._waiting:
+            self._wake()
+
+    def _lose(self, link: _Link) -> None:
+        link.connection.terminate()
+        self._opened -= 1
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    async def close(self) -> None:
+        """Close the connections that nobody uses; those in use close as they come back."""
+        self.size = 0
+        free, self._free = self._free, []
+        for link in free:
+            self._opened -= 1
+            await link.connection.close()

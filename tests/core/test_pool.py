@@ -1,0 +1,105 @@
+"""Bare connections: lent, given back, and thrown away when something did not end as it should."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from gongzhi.core import pool as pool_
+from gongzhi.core.pool import Pool
+from gongzhi.core.roles import DatabaseRole
+
+
+@pytest.fixture
+def url(kernel):
+    return kernel.database.address.url_for(DatabaseRole.APP.value)
+
+
+@pytest.fixture
+def one(url, event_loop):
+    """A pool of one connection."""
+    pool = Pool(url, 1)
+    yield pool
+    event_loop.run(pool.close())
+
+
+async def backend(pool):
+    [pid] = await pool.fetchrow("select pg_backend_pid()")
+    return pid
+
+
+async def turns(condition):
+    """Let the other tasks run until this holds."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # there is nothing to set an event
+            await asyncio.sleep(0)
+
+
+class TestConnection:
+    async def test_is_used_again(self, one):
+        assert await backend(one) == await backend(one)
+
+    async def test_that_came_back_last_is_lent_first(self, url):
+        pool = Pool(url, 3)
+        pids = await asyncio.gather(*(backend(pool) for _ in range(3)))
+        last = await backend(pool)
+        assert last in pids
+        assert {await backend(pool) for _ in range(5)} == {last}
+        await pool.close()
+
+    async def test_stays_after_an_error(self, one):
+        before = await backend(one)
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await one.fetchrow("select 1 / $1::int", 0)
+        assert await backend(one) == before
+
+    async def test_goes_with_a_statement_that_was_broken_off(self, one, kernel):
+        """Whoever gets it next would get the end of somebody else's answer."""
+        before = await backend(one)
+        waiting = asyncio.ensure_future(one.fetchrow("select pg_sleep(60)"))
+        await turns(lambda: not one._free)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert await backend(one) != before
+
+    async def test_goes_with_a_transaction_that_was_left_open(self, one):
+        before = await backend(one)
+        await one.fetchrow("begin")
+        assert await backend(one) != before
+
+    async def test_that_cannot_be_made_leaves_room_for_another(self, kernel):
+        address = kernel.database.address
+        pool = Pool(address.url_for("nobody_of_this_name"), 1)
+        for _ in range(2):
+            with pytest.raises(asyncpg.PostgresError):
+                await pool.fetchrow("select 1")
+
+    async def test_keeps_so_many_statements(self, one, monkeypatch):
+        monkeypatch.setattr(pool_, "PREPARED", 3)
+        for number in range(9):
+            assert await one.fetchrow(f"select {number}") == (number,)
+        [link] = one._free
+        assert len(link.statements) == 3
+
+    async def test_gives_json_as_it_came(self, one):
+        assert await one.fetchrow("select '{\"a\": 1.50}'::json") == (b'{"a": 1.50}',)
+
+
+class TestTurns:
+    async def test_are_waited_for(self, one):
+        rows = await asyncio.gather(*(one.fetchrow("select $1::int", number) for number in range(20)))
+        assert rows == [(number,) for number in range(20)]
+        assert one._opened == 1
+
+    async def test_that_are_given_up_go_to_the_next(self, one):
+        await backend(one)
+        link = one._free.pop()
+        given_up = asyncio.ensure_future(one.fetchrow("select 1"))
+        patient = asyncio.ensure_future(one.fetchrow("select 2"))
+        await turns(lambda: len(one._waiting) == 2)
+        given_up.cancel()
+        one._give_back(link)
+        assert await patient == (2,)
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
