@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint types contracts check format lock bench schema clean
+.PHONY: help demo demo-reset test lint types contracts check format lock bench bench-graphql bench-hostile schema clean
 
 help:  ## What can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.run  ## Set everything up with a real county, handle a case, leave the server running
 	@$(BIN)/gongzhi demo
@@ -39,6 +39,12 @@ bench: $(VENV)/.dev  ## Print the figures
 	@$(BIN)/python benchmarks/onboarding.py
 	@$(BIN)/python benchmarks/footprint.py
 
+bench-graphql: $(VENV)/.dev  ## Measure GraphQL beside PostGraphile and a server by hand (BENCH_ARGS="--quick")
+	@$(BIN)/python benchmarks/bench_graphql.py $(BENCH_ARGS)
+
+bench-hostile: $(VENV)/.dev  ## Print the CPU that hostile requests cost
+	@$(BIN)/python benchmarks/hostile.py
+
 schema: $(VENV)/.dev  ## Write the published GraphQL schema and the error reference
 	@$(BIN)/gongzhi schema export --output tests/graphql/schema.graphql
 	@$(BIN)/gongzhi schema errors --output docs/errors.md
@@ -48,6 +54,10 @@ lock: $(VENV)/.dev  ## Resolve the dependencies anew, with hashes and without an
 		--custom-compile-command "make lock" --quiet $(LOCK_ARGS) pyproject.toml --group build -o requirements.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --quiet $(LOCK_ARGS) pyproject.toml --group dev -o requirements-dev.txt
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --quiet $(LOCK_ARGS) \
+		--group docs/integrator-afternoon/python/pyproject.toml:client \
+		-o docs/integrator-afternoon/python/requirements.txt
 
 clean:  ## Remove what was built here; data folders stay
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

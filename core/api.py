@@ -46,7 +46,7 @@ from gongzhi.core.errors import (
 from gongzhi.core.events import Event, Heard, Listener, Task
 from gongzhi.core.health import HealthCheck
 from gongzhi.core.hookspecs import hookimpl
-from gongzhi.core.ids import global_id, new_id, opaque, parse_global_id, unopaque
+from gongzhi.core.ids import global_id, new_id, opaque, parse_global_id, split_global_id, unopaque
 from gongzhi.core.inputs import told_values
 from gongzhi.core.jobs import end_job, start_job, take_job, tell_progress
 from gongzhi.core.kernel import Kernel, opened
@@ -252,6 +252,7 @@ __all__ = [
     "shared_rows",
     "single",
     "sort_key",
+    "split_global_id",
     "start_job",
     "step",
     "system_work",

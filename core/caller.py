@@ -1,8 +1,10 @@
 """What a request brought, and who and where its caller turned out to be."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from gongzhi.core.errors import Language
 from gongzhi.core.permissions import Actor
@@ -14,8 +16,7 @@ class CallerChanged(Exception):  # noqa: N818  # says what happened
     """Something about the caller changed since he was looked up; nothing has been done yet."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     """What a request brought, as sent; nothing here has been believed yet.
 
     :param session: the session cookie.
@@ -25,12 +26,16 @@ class Credentials:
     :param address: the client's network address, for rate limits.
     """
 
-    session: str | None = field(default=None, repr=False)
-    bearer: str | None = field(default=None, repr=False)
-    csrf: str | None = field(default=None, repr=False)
+    session: str | None = None
+    bearer: str | None = None
+    csrf: str | None = None
     scope: str | None = None
     address: str | None = None
     language: Language = "zh"
+
+    def __repr__(self) -> str:
+        """Without secrets."""
+        return f"Credentials(scope={self.scope!r}, address={self.address!r})"
 
 
 @dataclass(frozen=True, kw_only=True)

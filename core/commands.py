@@ -166,7 +166,7 @@ def _with_ids(kind: Any, raw: Any, path: tuple[str, ...]) -> Any:
     if raw is None:
         return None
     if isinstance(kind, type) and issubclass(kind, Input) and isinstance(raw, dict):
-        hints = get_type_hints(kind, include_extras=True)
+        hints = _hints(kind)
         return {
             name: _with_ids(hints[name], value, (*path, name)) if name in hints else value
             for name, value in raw.items()
@@ -181,6 +181,11 @@ def _with_ids(kind: Any, raw: Any, path: tuple[str, ...]) -> Any:
     if isinstance(raw, list) and arguments:
         return [_with_ids(arguments[0], item, (*path, str(at))) for at, item in enumerate(raw)]
     return _with_ids(arguments[0], raw, path) if len(arguments) == 1 else raw
+
+
+@functools.cache
+def _hints(kind: type[Input]) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
 
 
 def _row_id(wanted: str, raw: Any, path: tuple[str, ...]) -> str:

@@ -15,6 +15,9 @@ from gongzhi.core.errors import Invalid
 CursorKey: TypeAlias = str | int | None
 
 _TYPE_NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]*")
+_GLOBAL_ID: Final = re.compile(
+    rf"({_TYPE_NAME.pattern}):([0-9a-f]{{8}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{12}})"
+)
 # Whole numbers beyond eight bytes would fail in the database, where the caller learns nothing from it.
 _Int64: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _KEYS: Final[msgspec.json.Decoder[list[str | _Int64 | None]]] = msgspec.json.Decoder(
@@ -57,15 +60,19 @@ def parse_global_id(text: str, *, path: str | None = None) -> tuple[str, UUID]:
     :param path: where the text stood in the caller's input.
     :raises Invalid: for anything that ``global_id`` does not write.
     """
-    try:
-        type_name, _, digits = text.partition(":")
-        id_ = UUID(digits)
-        canonical = f"{type_name}:{id_}" == text and _TYPE_NAME.fullmatch(type_name) is not None
-    except ValueError:
-        canonical = False
-    if not canonical:
+    type_name, digits = split_global_id(text, path=path)
+    return type_name, UUID(digits)
+
+
+def split_global_id(text: str, *, path: str | None = None) -> tuple[str, str]:
+    """The same with the id as text, for whoever hands it on to the database.
+
+    :raises Invalid: for anything that ``global_id`` does not write.
+    """
+    found = _GLOBAL_ID.fullmatch(text)
+    if found is None:
         raise NoSuchId(path=path)
-    return type_name, id_
+    return found[1], found[2]
 
 
 def opaque(values: Sequence[CursorKey]) -> str:

@@ -96,6 +96,7 @@ class KnownCallers:
 
 def _key(credentials: Credentials) -> tuple[Any, ...]:
     """What tells callers apart; of secrets only their hash."""
-    secrets = (credentials.bearer, credentials.session, credentials.csrf)
-    hashed = (None if secret is None else hash_token(secret) for secret in secrets)
-    return (*hashed, credentials.scope, credentials.language)
+    if credentials.bearer is not None:
+        return hash_token(credentials.bearer), credentials.scope, credentials.language
+    session, csrf = credentials.session or "", credentials.csrf or ""
+    return hash_token(session), hash_token(csrf), credentials.scope, credentials.language

@@ -8,12 +8,14 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import asyncpg
 
-#: How many statements a connection keeps prepared.
-PREPARED = 500
+#: How many statements a connection keeps prepared; each takes some 200 KB of PostgreSQL's memory.
+PREPARED = 100
+_numbers = count()
 
 
 @dataclass
@@ -26,7 +28,9 @@ class _Link:
     async def fetchrow(self, sql: str, values: Sequence[Any]) -> Any:
         statement = self.statements.get(sql)
         if statement is None:
-            statement = self.statements[sql] = await self.connection.prepare(sql)
+            # Named, for PostgreSQL plans a nameless one anew each time.
+            name = f"gongzhi_{next(_numbers)}"
+            statement = self.statements[sql] = await self.connection.prepare(sql, name=name)
             if len(self.statements) > PREPARED:
                 self.statements.popitem(last=False)
         return await statement.fetchrow(*values)
@@ -75,7 +79,7 @@ class Pool:
     async def _open(self) -> _Link:
         self._opened += 1
         try:
-            connection = await asyncpg.connect(self.url, statement_cache_size=0)
+            connection = await asyncpg.connect(self.url)
             await connection.set_type_codec(
                 "json", schema="pg_catalog", format="binary", encoder=bytes, decoder=bytes
             )

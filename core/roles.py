@@ -31,6 +31,8 @@ _SETTINGS: dict[DatabaseRole, dict[str, str]] = {
         "timezone": "UTC",
         "jit": "off",
         "plan_cache_mode": "force_generic_plan",
+        # Rows of one community lie near each other or in memory; the default is that of a turning disk.
+        "random_page_cost": "1.1",
     },
     DatabaseRole.SYSTEM: {"idle_in_transaction_session_timeout": "300s", "timezone": "UTC", "jit": "off"},
 }

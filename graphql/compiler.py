@@ -27,7 +27,7 @@ class Left:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Ready:
     """A plan with the arguments of one request."""
 

@@ -17,7 +17,7 @@ TOTAL, MUTATION, INTROSPECTION = 10, 10, 2000
 LEAVES = 10
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Cost:
     """What one request may cost.
 

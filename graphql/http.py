@@ -1,5 +1,6 @@
 """``POST /graphql``: from bytes to bytes, for whoever the credentials turn out to be."""
 
+from functools import partial
 from typing import Any
 
 from graphql import OperationType, execute
@@ -28,6 +29,7 @@ from gongzhi.graphql.requests import (
 from gongzhi.graphql.schema import build_schema
 from gongzhi.graphql.writes import CompiledWrites
 
+_HEADERS = ((b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store"))
 #: How often a request is begun anew because its caller changed under it.
 _ATTEMPTS = 5
 
@@ -48,10 +50,11 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
         answer = await self._answer(scope, receive)
-        headers = [(b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store")]
+        payload = answer.payload()
+        headers = [*_HEADERS, (b"content-length", b"%d" % len(payload))]
         headers += [(name.encode(), value.encode()) for name, value in answer.headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.payload(), "more_body": False})
+        await send({"type": "http.response.body", "body": payload, "more_body": False})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         headers = headers_of(scope)
@@ -113,11 +116,7 @@ class Endpoint:
         raise TooMany(seconds=1)
 
     async def _once(self, credentials: Credentials, caller: Caller, told: Asking) -> Answer:
-        asked_of = caller
-
-        async def holds(epoch: int) -> bool:
-            return await self.kernel.callers.holds(credentials, asked_of, epoch)
-
+        holds = partial(self.kernel.callers.holds, credentials, caller)
         if told.prepared.operation.operation is OperationType.QUERY:
             data = await self.reads.answer(caller, told, holds)
             if data is not None:

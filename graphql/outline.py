@@ -1,6 +1,6 @@
 """A document under some flags: which fields it asks for, of which types, where their arguments are, its price."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from graphql import (
 )
 from graphql.execution.values import get_argument_values
 
-from gongzhi.core.api import Invalid, parse_global_id
+from gongzhi.core.api import Invalid, split_global_id
 from gongzhi.graphql.arguments import Reader, Told, Unfit, reader_of
 from gongzhi.graphql.cost import (
     INTROSPECTION,
@@ -57,7 +57,7 @@ class Outline:
     price: Price
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Asking:
     """A document with the variables of one request.
 
@@ -82,7 +82,7 @@ class Asking:
 
 
 def asking(
-    schema: GraphQLSchema, nodes: Iterable[str], prepared: Prepared, variables: Mapping[str, Any] | None
+    schema: GraphQLSchema, nodes: Container[str], prepared: Prepared, variables: Mapping[str, Any] | None
 ) -> Asking:
     """This document with these variables.
 
@@ -99,7 +99,7 @@ def asking(
     if None in flags.values():
         raise NotValid([of_document(GraphQLError("A flag is true or false / 条件变量须为 true 或 false"))])
     try:
-        outline, under = _outline(schema, frozenset(nodes), prepared, flags, told)
+        outline, under = _outline(schema, nodes, prepared, flags, told)
     except TooManySelections:
         raise LimitExceeded.of("nodes", MOST_NODES) from None
     try:
@@ -107,16 +107,17 @@ def asking(
     except GraphQLError:
         return Asking(prepared, given, outline, under, (), Cost(0, 0, prepared.depth), faulty=True)
     points, count = outline.price.of(arguments)
-    for limit, found, most in (("nodes", count, MOST_NODES), ("cost", points, MOST_COST)):
-        if found > most:
-            raise LimitExceeded.of(limit, most)
+    if count > MOST_NODES:
+        raise LimitExceeded.of("nodes", MOST_NODES)
+    if points > MOST_COST:
+        raise LimitExceeded.of("cost", MOST_COST)
     cost = Cost(points, count, prepared.depth)
     return Asking(prepared, given, outline, under, arguments, cost, faulty=False)
 
 
 def _outline(
     schema: GraphQLSchema,
-    nodes: frozenset[str],
+    nodes: Container[str],
     prepared: Prepared,
     flags: Mapping[str, Any],
     told: Told,
@@ -143,12 +144,12 @@ def _root(schema: GraphQLSchema, prepared: Prepared) -> GraphQLObjectType:
     return kind
 
 
-def _kinds_of(selected: Selected, told: Told, nodes: frozenset[str]) -> tuple[str, ...]:
+def _kinds_of(selected: Selected, told: Told, nodes: Container[str]) -> tuple[str, ...]:
     """The types that the ids of this field name."""
     try:
         value = get_argument_values(selected.definition, selected.nodes[0], told.whole)[BY_ID[selected.name]]
         ids = value if isinstance(value, list) else [value]
-        found = {parse_global_id(one)[0] for one in ids}
+        found = {split_global_id(one)[0] for one in ids}
     except (GraphQLError, Invalid):
         return (NOTHING,)
     return tuple(sorted(name if name in nodes else NOTHING for name in found))

@@ -5,7 +5,7 @@ whatever would end in a refusal, so that a refusal reads the same on both ways.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -76,13 +76,20 @@ class Plan:
     masks: tuple[Permission, ...]
     models: frozenset[type[Base]]
     steps: Mapping[str, Sequence[StepAt]]
+    _plugins: dict[int, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
 
-    def plugins(self, plugin_of: Mapping[type[Base], str]) -> set[str]:
+    def plugins(self, plugin_of: Mapping[type[Base], str]) -> frozenset[str]:
         """The plugins whose tables it reads."""
-        return {plugin_of[model] for model in self.models if model in plugin_of}
+        found = self._plugins.get(id(plugin_of))
+        if found is None:
+            found = frozenset(plugin_of[model] for model in self.models if model in plugin_of)
+            self._plugins[id(plugin_of)] = found
+        return found
 
     def unmasked(self, actor: Actor, path: str) -> int:
         """The parameter that says which masked columns this caller sees whole: a bit for each permission."""
+        if not self.masks:
+            return 0
         return sum(1 << bit for bit, permission in enumerate(self.masks) if actor.may(permission, path))
 
 

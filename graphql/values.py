@@ -8,7 +8,7 @@ from sqlalchemy import Date, Integer, LargeBinary, Numeric, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, dialect
 from sqlalchemy.sql.elements import ColumnElement
 
-from gongzhi.core.api import MOST, CodeEnum, Order, Reading, parse_global_id, unopaque
+from gongzhi.core.api import MOST, CodeEnum, Order, Reading, split_global_id, unopaque
 from gongzhi.graphql.plan import Unplanned
 
 _POSTGRESQL: Any = dialect()  # type: ignore[no-untyped-call]  # sqlalchemy leaves it so
@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
 
 def row_id(reading: Reading, global_id: str) -> Any:
     """The row's id behind a global one of this type."""
-    type_name, found = parse_global_id(global_id)
+    type_name, found = split_global_id(global_id)
     if type_name != (reading.ids_of or reading.name):
         raise Unplanned("an id of another type")
     return found
@@ -39,7 +39,7 @@ def many_ids(part: int, ids: Sequence[str]) -> list[Any]:
     """The type names (part 0) or the rows' ids (part 1) of these global ids."""
     if len(ids) > MOST:
         raise Unplanned("too many ids")
-    return [parse_global_id(one)[part] for one in ids]
+    return [split_global_id(one)[part] for one in ids]
 
 
 def global_id_of(reading: Reading, column: str) -> str:

@@ -95,7 +95,15 @@ class TestEveryRoot:
         community, county = planned[Community], planned[Range]
         assert community == set(schema.query_type.fields) - {"me"}
         # A community's own rows are not read from above; one of the nodes is a case.
-        own = {"households", "mediationCase", "mediationCases", "person", "persons", "pluginSwitches", "nodes"}
+        own = {
+            "households",
+            "mediationCase",
+            "mediationCases",
+            "person",
+            "persons",
+            "pluginSwitches",
+            "nodes",
+        }
         assert county == community - own
 
 

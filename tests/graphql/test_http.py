@@ -275,7 +275,8 @@ class TestHeaders:
             "Gongzhi-Scope": "530425001006",
         }
         scope = {
-            "headers": [(name.encode(), value.encode()) for name, value in told.items()],
+            # As ASGI servers hand them on.
+            "headers": [(name.lower().encode(), value.encode()) for name, value in told.items()],
             "client": ("192.0.2.1", 5000),
         }
         found = credentials_of(scope, headers_of(scope))

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import event
 
-from gongzhi.core.api import Actor, Credentials, Grant, ScopeUnknown, system_work
+from gongzhi.core.api import Actor, Credentials, Grant, ScopeUnknown, UnitOfWork, system_work
 from gongzhi.core.scope import Community, Range
 from gongzhi.tenants import desk
 from gongzhi.tenants.callers import find_area, find_caller
@@ -113,7 +113,9 @@ class TestForeign:
         for named in (elsewhere.scope().node, uuid4()):
             assert (await operator.as_(scope=str(named)).ask(HERE)).code == "SCOPE_UNKNOWN"
 
-    async def test_takes_the_same_statements_as_unknown(self, kernel, county, elsewhere, token_for):
+    async def test_takes_the_same_statements_as_unknown(
+        self, kernel, county, elsewhere, token_for, monkeypatch
+    ):
         """Otherwise the time taken would tell what the answer does not."""
         bearer = await desk.create_token(kernel, county.county, label="timing", role="county_operator")
         await find_caller(kernel, Credentials(bearer=bearer, scope=county.county))
@@ -124,9 +126,14 @@ class TestForeign:
             def note(_connection, _cursor, statement, *_more, into=statements):
                 into.append(statement)
 
+            async def noted(work, statement, *values, into=statements, fetch=UnitOfWork.fetchrow):
+                into.append(statement)
+                return await fetch(work, statement, *values)
+
             engine = kernel.database.engine("gongzhi_system").sync_engine
             event.listen(engine, "before_cursor_execute", note)
-            with pytest.raises(ScopeUnknown):
+            with monkeypatch.context() as patched, pytest.raises(ScopeUnknown):
+                patched.setattr(UnitOfWork, "fetchrow", noted)
                 await find_caller(kernel, Credentials(bearer=bearer, scope=named))
             event.remove(engine, "before_cursor_execute", note)
 
