@@ -49,6 +49,7 @@ class CsrfMissing(Forbidden):
     zh = "请求缺少有效的 X-CSRF-Token，请刷新页面后重试"
     en = "The request lacks a valid X-CSRF-Token; reload the page and retry"
     top_level = True
+    audited = False
 
 
 class CommunitySuspended(ScopeUnknown):

@@ -132,9 +132,10 @@ class TestForeign:
 
             engine = kernel.database.engine("gongzhi_system").sync_engine
             event.listen(engine, "before_cursor_execute", note)
-            with monkeypatch.context() as patched, pytest.raises(ScopeUnknown):
+            with monkeypatch.context() as patched:
                 patched.setattr(UnitOfWork, "fetchrow", noted)
-                await find_caller(kernel, Credentials(bearer=bearer, scope=named))
+                with pytest.raises(ScopeUnknown):
+                    await find_caller(kernel, Credentials(bearer=bearer, scope=named))
             event.remove(engine, "before_cursor_execute", note)
 
         foreign, unknown, foreign_id, unknown_id = asked.values()
