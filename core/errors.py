@@ -84,7 +84,7 @@ class WrongState(Refusal):
 
     code = "WRONG_STATE"
     zh = "当前状态“{state}”不能执行“{step}”；可执行：{allowed}"
-    en = "The state {state!r} does not allow {step!r}; it allows: {allowed}"
+    en = "The state “{state}” does not allow “{step}”; it allows: {allowed}"
 
 
 class Stale(Refusal):
@@ -161,7 +161,7 @@ class ScopeUnknown(Refusal):
 
     code = "SCOPE_UNKNOWN"
     zh = "没有可访问的辖区“{scope}”，请核对代码，或申请授权"
-    en = "No scope {scope!r} is open to you; check the code, or ask for a grant"
+    en = "No scope “{scope}” is open to you; check the code, or ask for a grant"
     top_level = True
     audited = True
 
@@ -198,7 +198,7 @@ class PluginDisabled(Refusal):
 
     code = "PLUGIN_DISABLED"
     zh = "本社区尚未启用“{plugin}”模块，社区管理员可在“模块”中启用"
-    en = "The plugin {plugin!r} is not switched on for this community; its administrator can enable it"
+    en = "The plugin “{plugin}” is not switched on for this community; its administrator can enable it"
     top_level = True
 
 

@@ -30,13 +30,18 @@ def _written(moment: dt.datetime) -> str:
     return f"{clock.rstrip('0') if '.' in clock else clock}{plus}{offset}"
 
 
+#: What a number has at most, before and behind the point; 1e999999999 is short to write.
+_DIGITS = 40
+
+
 def _number(told: Any) -> Decimal:
-    """A finite number, from text or from a JSON number that is exact."""
+    """A finite number of a length that anybody writes, from text or from a JSON number that is exact."""
+    text = str(told) if isinstance(told, str | int | float) and not isinstance(told, bool) else ""
     try:
-        number = Decimal(str(told))
+        number = Decimal(text if len(text) <= _DIGITS else "NaN")
     except InvalidOperation:
         number = Decimal("NaN")
-    if isinstance(told, bool) or not number.is_finite():
+    if not number.is_finite() or abs(number.adjusted()) > _DIGITS:
         raise GraphQLError("A Decimal reads “14.88” / 小数写作“14.88”")
     return number
 

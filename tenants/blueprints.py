@@ -16,7 +16,7 @@ class BlueprintUnfit(Refusal):
 
     code = "BLUEPRINT_UNFIT"
     zh = "蓝图“{name}”有误：{problem}"
-    en = "The blueprint {name!r} does not fit: {problem}"
+    en = "The blueprint “{name}” does not fit: {problem}"
 
 
 class GridTemplate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -57,7 +57,7 @@ class CommunitySuspended(ScopeUnknown):
 
     code = "COMMUNITY_NOT_ACTIVE"
     zh = "社区“{scope}”当前未启用，请联系县级运营员"
-    en = "The community {scope!r} is not active; ask the county operator"
+    en = "The community “{scope}” is not active; ask the county operator"
     audited = False
 
 

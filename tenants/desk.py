@@ -67,7 +67,7 @@ class LoginTaken(Invalid):
 
     code = "ACCOUNT_LOGIN_TAKEN"
     zh = "账号“{login}”已存在"
-    en = "There is an account {login!r} already"
+    en = "There is an account “{login}” already"
 
 
 class RoleUnfit(Invalid):
@@ -75,7 +75,7 @@ class RoleUnfit(Invalid):
 
     code = "GRANT_ROLE_UNFIT"
     zh = "角色“{role}”不能在此辖区授予；可选：{roles}"
-    en = "The role {role!r} can't be given at this node; possible: {roles}"
+    en = "The role “{role}” can't be given at this node; possible: {roles}"
 
 
 class PermissionUnknown(Invalid):
@@ -83,7 +83,7 @@ class PermissionUnknown(Invalid):
 
     code = "TOKEN_PERMISSION_UNKNOWN"
     zh = "角色“{role}”没有此项权限：{unknown}；可选：{allowed}"
-    en = "The role {role!r} has no permission {unknown}; it has: {allowed}"
+    en = "The role “{role}” has no permission {unknown}; it has: {allowed}"
 
 
 @dataclass(frozen=True)

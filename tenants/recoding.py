@@ -22,7 +22,7 @@ class CodeUnfit(Invalid):
 
     code = "AREA_CODE_UNFIT"
     zh = "代码“{given}”不可用：须为6、9或12位数字（暂定代码以P结尾），且从未使用过"
-    en = "The code {given!r} can't be used: 6, 9 or 12 digits (with P at the end if provisional), never used before"
+    en = "The code “{given}” can't be used: 6, 9 or 12 digits (with P at the end if provisional), never used before"
 
 
 class RecodedTooEarly(Invalid):

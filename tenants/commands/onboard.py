@@ -27,7 +27,7 @@ class ReportUnwritable(Refusal):
 
     code = "ONBOARDING_REPORT_UNWRITABLE"
     zh = "报告“{file}”无法写入（{problem}），未做任何更改；请用 --report 指定其他位置"
-    en = "The report {file!r} could not be written ({problem}) and nothing was changed; choose another place with --report"
+    en = "The report “{file}” could not be written ({problem}) and nothing was changed; choose another place with --report"
 
 
 @click.command(help="Bring a county's communities on board from a CSV or XLSX file (批量开通社区).")

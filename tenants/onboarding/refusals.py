@@ -12,7 +12,7 @@ class FileUnreadable(OnboardingRefused):
 
     code = "ONBOARDING_FILE_UNREADABLE"
     zh = "无法读取文件“{file}”：请核对路径、确认它是普通文件，并检查读取权限"
-    en = "The file {file!r} cannot be read; check the path, that it is an ordinary file, and that you may read it"
+    en = "The file “{file}” cannot be read; check the path, that it is an ordinary file, and that you may read it"
 
 
 class FileTooLarge(OnboardingRefused):
@@ -31,7 +31,7 @@ class FileEmpty(OnboardingRefused):
 
     code = "ONBOARDING_FILE_EMPTY"
     zh = "文件“{file}”没有数据行：请确认导出成功，并在表头下面填写区划"
-    en = "The file {file!r} has no rows of data; check that the export succeeded and fill rows in under the header"
+    en = "The file “{file}” has no rows of data; check that the export succeeded and fill rows in under the header"
 
 
 class FileKind(OnboardingRefused):
@@ -39,7 +39,7 @@ class FileKind(OnboardingRefused):
 
     code = "ONBOARDING_FILE_KIND"
     zh = "文件“{file}”的内容是 {kind}，不是表格：请用电子表格软件打开，另存为 XLSX 或 CSV（UTF-8）"
-    en = "The content of {file!r} is {kind}, not a table; open it in a spreadsheet program and save it as XLSX or CSV (UTF-8)"
+    en = "The content of “{file}” is {kind}, not a table; open it in a spreadsheet program and save it as XLSX or CSV (UTF-8)"
 
 
 class FileOldXls(OnboardingRefused):
@@ -47,7 +47,7 @@ class FileOldXls(OnboardingRefused):
 
     code = "ONBOARDING_FILE_OLD_XLS"
     zh = "文件“{file}”是旧版 Excel（.xls）：请在 Excel 或 WPS 中打开，另存为“Excel 工作簿（*.xlsx）”"
-    en = "The file {file!r} is an old Excel workbook (.xls); open it in Excel or WPS and save it as .xlsx"
+    en = "The file “{file}” is an old Excel workbook (.xls); open it in Excel or WPS and save it as .xlsx"
 
 
 class FileEncrypted(OnboardingRefused):
@@ -55,7 +55,7 @@ class FileEncrypted(OnboardingRefused):
 
     code = "ONBOARDING_FILE_ENCRYPTED"
     zh = "文件“{file}”设有打开密码：请在 Excel 或 WPS 中取消密码（文件—信息—保护工作簿），保存后再导入"
-    en = "The file {file!r} is protected by a password; remove it in Excel or WPS (File, Info, Protect) and save it again"
+    en = "The file “{file}” is protected by a password; remove it in Excel or WPS (File, Info, Protect) and save it again"
 
 
 class FileTruncated(OnboardingRefused):
@@ -63,7 +63,7 @@ class FileTruncated(OnboardingRefused):
 
     code = "ONBOARDING_FILE_TRUNCATED"
     zh = "文件“{file}”不完整，可能下载或复制中断：请重新下载或复制，确认能在 Excel 中打开"
-    en = "The file {file!r} is cut short; download or copy it again and check that a spreadsheet program opens it"
+    en = "The file “{file}” is cut short; download or copy it again and check that a spreadsheet program opens it"
 
 
 class FileCorrupt(OnboardingRefused):
@@ -71,7 +71,7 @@ class FileCorrupt(OnboardingRefused):
 
     code = "ONBOARDING_FILE_CORRUPT"
     zh = "文件“{file}”已损坏：请在 Excel 或 WPS 中打开并修复，另存为新的 XLSX 或 CSV（UTF-8）后再导入"
-    en = "The file {file!r} is damaged; open and repair it in Excel or WPS and save it as a new XLSX or CSV (UTF-8)"
+    en = "The file “{file}” is damaged; open and repair it in Excel or WPS and save it as a new XLSX or CSV (UTF-8)"
 
 
 class FileBomb(OnboardingRefused):
@@ -101,7 +101,7 @@ class FileEncoding(OnboardingRefused):
 
     code = "ONBOARDING_FILE_ENCODING"
     zh = "文件“{file}”第 {line} 行（第 {byte} 字节）无法按 {encoding} 解码：请重新导出，另存为 CSV（UTF-8）或 XLSX"
-    en = "Line {line} (byte {byte}) of {file!r} is not {encoding}; export it again and save it as CSV (UTF-8) or XLSX"
+    en = "Line {line} (byte {byte}) of “{file}” is not {encoding}; export it again and save it as CSV (UTF-8) or XLSX"
 
 
 class FileQuotes(OnboardingRefused):
@@ -120,7 +120,7 @@ class FileTooManyRows(OnboardingRefused):
 
     code = "ONBOARDING_FILE_TOO_MANY_ROWS"
     zh = "文件“{file}”超过 {limit} 行（第 {line} 行起）：请只保留所需县（市、区）的行"
-    en = "The file {file!r} has more than {limit} rows (from line {line}); keep only the rows of the county you need"
+    en = "The file “{file}” has more than {limit} rows (from line {line}); keep only the rows of the county you need"
 
 
 class FileTooWide(OnboardingRefused):
@@ -150,7 +150,7 @@ class HeaderTwice(OnboardingRefused):
 
     code = "ONBOARDING_HEADER_TWICE"
     zh = "文件“{file}”有两列都表示 {column}：{labels}：请删去或改名其中一列"
-    en = "Two columns of {file!r} both mean {column}: {labels}; delete or rename one of them"
+    en = "Two columns of “{file}” both mean {column}: {labels}; delete or rename one of them"
 
 
 class CountyMalformed(OnboardingRefused):
@@ -158,7 +158,7 @@ class CountyMalformed(OnboardingRefused):
 
     code = "ONBOARDING_COUNTY_MALFORMED"
     zh = "“{county}”不是县级代码：请填 6 位数字，例如 530425"
-    en = "{county!r} is not the code of a county; give its six digits, for example 530425"
+    en = "“{county}” is not the code of a county; give its six digits, for example 530425"
 
 
 class CountyAbsent(OnboardingRefused):

@@ -19,7 +19,7 @@ class FigureKnown(Invalid):
 
     code = "PROFILE_FIGURE_KNOWN"
     zh = "该日期的“{indicator}”已登记；更正请用新的日期或说明来源"
-    en = "The profile has {indicator!r} of this day already; record a correction under its own day"
+    en = "The profile has “{indicator}” of this day already; record a correction under its own day"
 
 
 class RecordFigure(Input, frozen=True):

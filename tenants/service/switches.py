@@ -16,7 +16,7 @@ class PluginUnknown(Invalid):
 
     code = "PLUGIN_UNKNOWN"
     zh = "没有可切换的模块“{plugin}”；已安装：{installed}"
-    en = "There is no plugin {plugin!r} to switch; installed: {installed}"
+    en = "There is no plugin “{plugin}” to switch; installed: {installed}"
 
 
 class PluginRequires(Invalid):
@@ -24,7 +24,7 @@ class PluginRequires(Invalid):
 
     code = "PLUGIN_REQUIRES"
     zh = "启用“{plugin}”前须先启用：{missing}"
-    en = "Switch these on before {plugin!r}: {missing}"
+    en = "Switch these on before “{plugin}”: {missing}"
 
 
 class PluginRequired(Invalid):
@@ -32,7 +32,7 @@ class PluginRequired(Invalid):
 
     code = "PLUGIN_REQUIRED"
     zh = "停用“{plugin}”前须先停用：{dependents}"
-    en = "Switch these off before {plugin!r}: {dependents}"
+    en = "Switch these off before “{plugin}”: {dependents}"
 
 
 class SettingUnfit(Invalid):

@@ -12,6 +12,7 @@ from gongzhi.core.models import Audit, Outbox
 from gongzhi.core.system import system_work
 from gongzhi.core.testing import Name
 from gongzhi.plugins.mediation.models import Case, Mediator
+from gongzhi.tenants import desk
 from gongzhi.tenants.models import Grid
 
 TERM = 'appointedOn: "2020-01-01", termEndsOn: "2099-01-01"'
@@ -307,6 +308,57 @@ class TestIdempotencyKey:
         await admin.do("drawGrid", {"number": 1, "name": "一"}, key=self.KEY)
         problem = await admin.do("drawGrid", {"number": 2, "name": "一"}, key=self.KEY)
         assert (problem["code"], problem["path"]) == ("IDEMPOTENCY_KEY_REUSED", "idempotencyKey")
+
+    async def test_with_another_selection_reads_what_is_asked_now(self, admin, held):
+        """Kept is which object came of it; what of it is shown is each request's own."""
+        told = {"number": 1, "name": "一"}
+        first = await admin.do("drawGrid", told, key=self.KEY, read="grid { id }")
+        again = await admin.do("drawGrid", told, key=self.KEY, read="grid { id code versions { bounds } }")
+        assert again["grid"]["id"] == first["grid"]["id"]
+        assert again["grid"]["versions"] == [{"bounds": None}]
+        assert len((await held())["Grid"]) == 1
+
+    async def test_of_another_caller_is_another(self, client, admin, county, kernel, held):
+        other = await desk.create_token(kernel, county.community, label="other", role="community_admin")
+        assert "grid" in await admin.do(
+            "drawGrid", {"number": 1, "name": "一"}, key=self.KEY, read="grid { id }"
+        )
+        told = {"number": 2, "name": "二"}
+        assert "grid" in await client.as_(other).do("drawGrid", told, key=self.KEY, read="grid { id }")
+        assert len((await held())["Grid"]) == 2
+
+    async def test_is_free_after_a_crash_before_the_commit(self, admin, held, monkeypatch):
+        """The process is gone in the last moment, and PostgreSQL rolls back what it had done."""
+
+        async def crash(work):
+            await work.keep_records()
+            work.session.info["driver"].terminate()
+            await work.session.commit()
+
+        told = {"number": 1, "name": "一"}
+        with monkeypatch.context() as patched, structlog.testing.capture_logs():
+            patched.setattr(UnitOfWork, "commit", crash)
+            ask = f'mutation {{ drawGrid(input: {{number: 1, name: "一"}}, idempotencyKey: "{self.KEY}") {{ __typename }} }}'
+            assert (await admin.ask(ask)).code == "UNEXPECTED"
+        assert (await held())["Grid"] == []
+        assert "grid" in await admin.do("drawGrid", told, key=self.KEY, read="grid { id }")
+        assert len((await held())["Grid"]) == 1
+
+    async def test_of_an_answer_that_was_lost_tells_it_again(self, admin, held, monkeypatch):
+        """Committed, and the process is gone before a byte is sent."""
+        told = {"number": 1, "name": "一"}
+        committed = UnitOfWork.commit
+
+        async def commit_and_crash(work):
+            await committed(work)
+            raise RuntimeError
+
+        with monkeypatch.context() as patched, structlog.testing.capture_logs():
+            patched.setattr(UnitOfWork, "commit", commit_and_crash)
+            ask = f'mutation {{ drawGrid(input: {{number: 1, name: "一"}}, idempotencyKey: "{self.KEY}") {{ __typename }} }}'
+            assert (await admin.ask(ask)).code == "UNEXPECTED"
+        assert "grid" in await admin.do("drawGrid", told, key=self.KEY, read="grid { id }")
+        assert len((await held())["Grid"]) == 1
 
     async def test_may_be_used_again_after_a_refusal(self, admin):
         """Refusals are not kept: what was mended is done."""

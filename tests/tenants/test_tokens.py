@@ -93,13 +93,13 @@ class TestLimited:
     async def test_to_what_its_role_does_not_allow_is_not_made(self, kernel, county):
         """A token that could do nothing would be made with success, and puzzle whoever gets it."""
         with pytest.raises(
-            desk.PermissionUnknown, match=r"'integrator' has no permission tenants\.person:read"
+            desk.PermissionUnknown, match=r"“integrator” has no permission tenants\.person:read"
         ):
             await desk.create_token(kernel, county.community, label="x", permissions=["tenants.person:read"])
 
     async def test_to_a_node_follows_the_rule_of_grants(self, kernel, county):
         """A community's admin for a whole county would be no community's."""
-        with pytest.raises(desk.RoleUnfit, match="'community_admin' can't be given at this node"):
+        with pytest.raises(desk.RoleUnfit, match="“community_admin” can't be given at this node"):
             await desk.create_token(kernel, county.county, label="x", role="community_admin")
 
     async def test_to_an_unknown_permission_is_not_made(self, kernel, county, rows_of):

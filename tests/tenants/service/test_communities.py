@@ -42,13 +42,13 @@ class TestState:
         assert (resumed.state, resumed.version) == (TenantState.ACTIVE, 3)
 
     async def test_is_archived_once_suspended_and_for_good(self, kernel, county):
-        with pytest.raises(WrongState, match="'active' does not allow 'archive'"):
+        with pytest.raises(WrongState, match="“active” does not allow “archive”"):
             await turn(kernel, county, "archive")
         await turn(kernel, county, "suspend")
 
         archived = await turn(kernel, county, "archive", version=2)
         assert archived.state is TenantState.ARCHIVED
-        with pytest.raises(WrongState, match="'archived' does not allow 'resume'"):
+        with pytest.raises(WrongState, match="“archived” does not allow “resume”"):
             await turn(kernel, county, "resume", version=3)
 
     async def test_is_told_with_the_community(self, kernel, county, rows_of):
@@ -61,7 +61,7 @@ class TestState:
         ]
 
     async def test_turns_only_from_where_it_is(self, kernel, county):
-        with pytest.raises(WrongState, match="'active' does not allow 'resume'"):
+        with pytest.raises(WrongState, match="“active” does not allow “resume”"):
             await turn(kernel, county, "resume")
 
     async def test_turned_meanwhile_is_stale(self, kernel, county):
@@ -115,7 +115,7 @@ class TestFigure:
     async def test_of_the_same_day_is_known(self, working, kernel, county, rows_of):
         await record(working)
 
-        with pytest.raises(FigureKnown, match="'area' of this day") as refused:
+        with pytest.raises(FigureKnown, match="“area” of this day") as refused:
             await record(working, "15")
 
         assert refused.value.path == "indicator"

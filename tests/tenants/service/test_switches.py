@@ -126,7 +126,7 @@ class TestRequirement:
         monkeypatch.setattr(kernel.plugins, "cards", kernel.plugins.cards | more.cards)
 
     async def test_comes_first(self, needy, working, looking):
-        with pytest.raises(PluginRequires, match="before 'roof': wall"):
+        with pytest.raises(PluginRequires, match="before “roof”: wall"):
             await turn(working, "enable", "roof")
         await turn(working, "enable", "wall")
 
@@ -136,7 +136,7 @@ class TestRequirement:
         await turn(working, "enable", "wall")
         await turn(working, "enable", "roof")
 
-        with pytest.raises(PluginRequired, match="before 'wall': roof"):
+        with pytest.raises(PluginRequired, match="before “wall”: roof"):
             await turn(working, "disable", "wall")
         await turn(working, "disable", "roof")
 
