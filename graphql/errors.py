@@ -29,6 +29,8 @@ _REPEATED = (
     (re.compile(r",? found:? .*", re.DOTALL), ""),
     (re.compile(r"( cannot represent [^:]*): .*", re.DOTALL), r"\1"),
     (re.compile(r"Value '.*' does not exist", re.DOTALL), "The value does not exist"),
+    # And it is written in Python.
+    (re.compile(r"\bNone\b"), "null"),
 )
 
 
