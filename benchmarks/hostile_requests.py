@@ -38,6 +38,15 @@ def _spread_twice(levels: int, kind: str, field: str, leaf: str) -> str:
     return f"{' '.join(fragments)} fragment f{levels} on {kind} {{ {leaf} }}"
 
 
+def _meeting() -> bytes:
+    beneath = " ".join(
+        f"fragment F{n} on Area {{ a: parent {{ ...F{n + 1} }} parent {{ ...F{n + 1} }} }}"
+        for n in range(1, 60)
+    )
+    first = "fragment F0 on Area { a: parent { ...F0 ...F1 } parent { ...F0 } }"
+    return _asks(f"{{ areas {{ nodes {{ ...F0 }} }} }} {first} {beneath} fragment F60 on Area {{ id }}")
+
+
 _INTROSPECTION = (
     "{ __schema { types { name fields(includeDeprecated: true) { name args { name type { name } } type { name "
     "ofType { name ofType { name ofType { name } } } } } inputFields { name } enumValues { name } } } }"
@@ -73,6 +82,7 @@ HOSTILE = (
         ),
         None,
     ),
+    Hostile("fragments that meet in every way", _meeting, "LIMIT_EXCEEDED"),
     Hostile(
         "aliases that double, fifteen deep",
         lambda: _asks("{ here { ...f0 } } " + _spread_twice(15, "Area", "parent", "code")),
@@ -159,6 +169,14 @@ HOSTILE = (
         "ids by the thousand",
         lambda: _asks("query ($i: [ID!]!) { nodes(ids: $i) { id } }", i=["Grid:x"] * 5000),
         "INVALID_INPUT",
+        signed_in=True,
+    ),
+    Hostile(
+        "a million strings in a filter",
+        lambda: _asks(
+            "query ($c: [String!]) { areas(filter: {code: $c}) { totalCount } }", c=["x"] * 1_000_000
+        ),
+        "LIMIT_EXCEEDED",
         signed_in=True,
     ),
 )

@@ -16,7 +16,7 @@ import msgspec
 
 from gongzhi.core.caller import Caller, CallerChanged
 from gongzhi.core.db import IdempotentCall, UnitOfWork, unit_of_work
-from gongzhi.core.errors import Invalid, KeyReused, Refusal, ScopeMissing
+from gongzhi.core.errors import Invalid, KeyReused, Refusal, ScopeMissing, Words
 from gongzhi.core.ids import parse_global_id
 from gongzhi.core.permissions import Permission
 from gongzhi.core.scope import range_of, tenant_of
@@ -249,8 +249,9 @@ async def performing(
 
 
 def _call(operation: str, key: str, raw: dict[str, Any]) -> IdempotentCall:
-    if not 8 <= len(key) <= 200:
-        raise Invalid(path="idempotencyKey", problem="8 to 200 characters / 长度须为8至200个字符")
+    if not 8 <= len(key) <= 200 or not key.isprintable():
+        problem = Words(zh="须为8至200个可见字符", en="8 to 200 characters that can be seen")
+        raise Invalid(path="idempotencyKey", problem=problem)
     digest = hashlib.sha256(msgspec.json.encode(raw, order="sorted")).digest()
     return IdempotentCall(operation=operation, key=key, input_hash=digest)
 

@@ -42,14 +42,19 @@ class KnownCallers:
 
         :raises Refusal: as the hook ``find_caller`` does.
         """
+        return self.known(credentials) or await self._look_up(_key(credentials), credentials)
+
+    def known(self, credentials: Credentials) -> Caller | None:
+        """The caller behind these credentials, if he was looked up before."""
         key = _key(credentials)
         caller = self._known.get(key)
-        if caller is not None:
-            if caller.until is None or now() < caller.until:
-                self._known.move_to_end(key)
-                return caller
-            del self._known[key]
-        return await self._look_up(key, credentials)
+        if caller is None:
+            return None
+        if caller.until is None or now() < caller.until:
+            self._known.move_to_end(key)
+            return caller
+        del self._known[key]
+        return None
 
     async def holds(self, credentials: Credentials, caller: Caller, epoch: int) -> bool:
         """True when the caller is so in this epoch, which a transaction has just read."""

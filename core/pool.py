@@ -18,6 +18,10 @@ PREPARED = 100
 _numbers = count()
 
 
+class _Gone(Exception):  # noqa: N818  # says what happened
+    """The connection was lost."""
+
+
 @dataclass
 class _Link:
     """A connection with its prepared statements."""
@@ -51,11 +55,27 @@ class Pool:
 
         :raises asyncpg.PostgresError: the database refuses it.
         """
+        try:
+            return await self._fetch(sql, values)
+        except _Gone:
+            # PostgreSQL was started anew; what is read once is read twice without harm.
+            while self._free:
+                self._lose(self._free.pop())
+            try:
+                return await self._fetch(sql, values)
+            except _Gone as error:
+                raise ConnectionError from error
+
+    async def _fetch(self, sql: str, values: Sequence[Any]) -> Any:
+        """:raises _Gone: the connection is no more."""
         link = self._free.pop() if self._free else await self._another()
         try:
             row = await link.fetchrow(sql, values)
-        except asyncpg.PostgresError:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            gone = link.connection.is_closed()
             self._give_back(link)
+            if gone:
+                raise _Gone from error
             raise
         except BaseException:
             self._lose(link)
@@ -65,6 +85,8 @@ class Pool:
 
     async def _another(self) -> _Link:
         while not self._free:
+            if self.size == 0:
+                raise ConnectionError("the pool is closed")
             if self._opened < self.size:
                 return await self._open()
             turn = asyncio.get_running_loop().create_future()
@@ -90,7 +112,7 @@ class Pool:
         return _Link(connection)
 
     def _give_back(self, link: _Link) -> None:
-        if link.connection.is_closed() or link.connection.is_in_transaction():
+        if self.size == 0 or link.connection.is_closed() or link.connection.is_in_transaction():
             self._lose(link)
             return
         self._free.append(link)
@@ -116,3 +138,5 @@ class Pool:
         for link in free:
             self._opened -= 1
             await link.connection.close()
+        while self._waiting:
+            self._wake()

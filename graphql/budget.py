@@ -59,11 +59,7 @@ class Budgets:
 
         :raises TooMany: the caller's budget, or the community's, is used up.
         """
-        for key, allowance in self._of(caller, address):
-            bucket = self._buckets.get(key)
-            # Most have plenty; how much came back meanwhile is asked only of who has not.
-            if bucket is not None and bucket.points < LEAST:
-                _require(self._filled(key, allowance), allowance, LEAST)
+        self._check(*self._of(caller, address))
 
     def spend(self, caller: Caller, address: str | None, points: int) -> int:
         """Take these points from every bucket the caller draws from; answers what is left to him.
@@ -77,6 +73,24 @@ class Budgets:
         for bucket, _allowance in drawn:
             bucket.points -= points
         return int(min(bucket.points for bucket, _allowance in drawn))
+
+    def check_address(self, address: str | None) -> None:
+        """Go on only while this address has something left.
+
+        :raises TooMany: it tried too many tokens, or asked too much without one.
+        """
+        self._check((("address", address), self.anonymous))
+
+    def spend_of_address(self, address: str | None, points: int) -> None:
+        """Take these points from an address, as far as they are there."""
+        self._filled(("address", address), self.anonymous).points -= points
+
+    def _check(self, *drawn: tuple[Hashable, Allowance]) -> None:
+        for key, allowance in drawn:
+            bucket = self._buckets.get(key)
+            # Most have plenty; how much came back meanwhile is asked only of who has not.
+            if bucket is not None and bucket.points < LEAST:
+                _require(self._filled(key, allowance), allowance, LEAST)
 
     def _of(self, caller: Caller, address: str | None) -> Sequence[tuple[Hashable, Allowance]]:
         who: UUID | None = caller.actor.token_id or caller.actor.account_id

@@ -58,8 +58,6 @@ class Compiler:
 
         :raises Unplanned: it is for the plain executor.
         """
-        if asking.faulty:
-            raise Unplanned("refused")
         key = ("plan", asking.under, scope_kind, tuple(shape(told) for told in asking.arguments))
         plan = asking.prepared.made.get(key)
         if plan is None:

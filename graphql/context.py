@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -50,8 +51,9 @@ def told_by_the_database() -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as error:
-        refusal = refusal_of(getattr(error.orig, "sqlstate", None))
+    except (DBAPIError, asyncpg.PostgresError) as error:
+        # The kernel's own statements pass SQLAlchemy by.
+        refusal = refusal_of(getattr(getattr(error, "orig", error), "sqlstate", None))
         if refusal is None:
             raise
         raise refusal from error

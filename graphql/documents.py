@@ -9,6 +9,7 @@ from graphql import (
     DirectiveNode,
     DocumentNode,
     FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -80,10 +81,13 @@ class Prepared:
 
 
 class Documents:
-    """The documents of one schema."""
+    """The documents of one schema.
 
-    def __init__(self, schema: GraphQLSchema) -> None:
-        self._schema = schema
+    :param hints: True where mistakes are told with what may have been meant.
+    """
+
+    def __init__(self, schema: GraphQLSchema, *, hints: bool = True) -> None:
+        self._schema, self._hints = schema, hints
         self._kept: OrderedDict[tuple[str, str | None], Prepared | Faulty] = OrderedDict()
         self._characters = 0
 
@@ -108,6 +112,10 @@ class Documents:
             raise NotValid(found.told)
         return found
 
+    def knows(self, query: str, operation: str | None) -> bool:
+        """True when this document costs no work any more."""
+        return (query, operation) in self._kept
+
     def _keep(self, key: tuple[str, str | None], found: Prepared | Faulty) -> None:
         if len(key[0]) > LONGEST_KEPT:
             return
@@ -120,13 +128,15 @@ class Documents:
     def _prepare(self, query: str, operation: str | None) -> Prepared:
         document = _parsed(query)
         depth = check_document(document)
-        mistakes = validate(self._schema, document, _RULES, max_errors=_MISTAKES)
+        mistakes = validate(
+            self._schema, document, _RULES, max_errors=_MISTAKES, hide_suggestions=not self._hints
+        )
         if mistakes:
             raise NotValid([of_document(mistake) for mistake in mistakes[:_MISTAKES]])
         chosen = _chosen(document, operation)
         fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         variables = Variables.of(self._schema, chosen)
-        return Prepared(document, chosen, fragments, depth, variables, _flag_names(document))
+        return Prepared(document, chosen, fragments, depth, variables, _flag_names(chosen, fragments))
 
 
 def _parsed(query: str) -> DocumentNode:
@@ -154,14 +164,23 @@ def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode
     return named[0]
 
 
-def _flag_names(document: DocumentNode) -> tuple[str, ...]:
+def _flag_names(
+    operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> tuple[str, ...]:
+    """The variables that skip and include read in this operation."""
     found: dict[str, None] = {}
+    opened: set[str] = set()
 
     class Flags(Visitor):
+        def enter_fragment_spread(self, node: FragmentSpreadNode, *_: Any) -> None:
+            if node.name.value not in opened:
+                opened.add(node.name.value)
+                visit(fragments[node.name.value], self)
+
         def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
             for argument in node.arguments or ():
                 if isinstance(argument.value, VariableNode):
                     found[argument.value.name.value] = None
 
-    visit(document, Flags())
+    visit(operation, Flags())
     return tuple(found)

@@ -26,6 +26,7 @@ _STATUS = {
 
 #: graphql-core repeats the value that does not fit, or the whole input around it; names may stand there.
 _REPEATED = (
+    (re.compile(r", but encountered error '.*", re.DOTALL), ""),
     (re.compile(r",? found:? .*", re.DOTALL), ""),
     (re.compile(r"( cannot represent [^:]*): .*", re.DOTALL), r"\1"),
     (re.compile(r"Value '.*' does not exist", re.DOTALL), "The value does not exist"),

@@ -1,12 +1,22 @@
 """``POST /graphql``: from bytes to bytes, for whoever the credentials turn out to be."""
 
+import asyncio
 from functools import partial
 from typing import Any
 
 from graphql import OperationType, execute
 from litestar.types import Receive, Scope, Send
 
-from gongzhi.core.api import Caller, CallerChanged, Credentials, Kernel, NotSignedIn, Refusal, TooMany
+from gongzhi.core.api import (
+    Caller,
+    CallerChanged,
+    Credentials,
+    Kernel,
+    NotSignedIn,
+    Refusal,
+    TooMany,
+    TooSlow,
+)
 from gongzhi.graphql.budget import LEAST, Budgets
 from gongzhi.graphql.catalogue import Catalogue
 from gongzhi.graphql.compiled import CompiledReads
@@ -15,6 +25,7 @@ from gongzhi.graphql.cost import Cost
 from gongzhi.graphql.documents import Documents, NotValid
 from gongzhi.graphql.errors import Answer, MethodNotAllowed, refused, told_error, unexpected
 from gongzhi.graphql.executor import Executor
+from gongzhi.graphql.limits import check_variables
 from gongzhi.graphql.metrics import PLAIN, READ, REFUSED, WRITTEN
 from gongzhi.graphql.outline import Asking, asking
 from gongzhi.graphql.requests import (
@@ -32,6 +43,10 @@ from gongzhi.graphql.writes import CompiledWrites
 _HEADERS = ((b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store"))
 #: How often a request is begun anew because its caller changed under it.
 _ATTEMPTS = 5
+#: Seconds that the plain executor may take.
+_PATIENCE = 20
+#: How many times its points a query costs that is executed field by field, and points of refused credentials.
+PLAIN_TIMES, REFUSED_POINTS = 30, 20
 
 
 class Endpoint:
@@ -42,7 +57,7 @@ class Endpoint:
         self.schema = build_schema(kernel.plugins)
         self._catalogue = Catalogue.of(kernel.plugins, self.schema)
         self._core = self.schema._schema  # noqa: SLF001  # graphql-core's, which strawberry wraps
-        self._documents = Documents(self._core)
+        self._documents = Documents(self._core, hints=kernel.settings.mode == "development")
         self.reads = CompiledReads(kernel, self._catalogue)
         self.writes = CompiledWrites(kernel, self._catalogue)
         self.budgets = Budgets.of(kernel.settings)
@@ -63,31 +78,54 @@ class Endpoint:
             return refused(MethodNotAllowed(), language)
         try:
             credentials = credentials_of(scope, headers)
-            caller = await self.kernel.callers.find(credentials)
+            caller = await self._caller(credentials)
             self.budgets.check(caller, credentials.address)
-            request = await read_request(receive, LARGEST_BODY if caller.subjects else LARGEST_OF_NOBODY)
-            return await self.respond(credentials, caller, request)
+            request, size = await read_request(
+                receive, LARGEST_BODY if caller.subjects else LARGEST_OF_NOBODY
+            )
+            return await self.respond(credentials, caller, request, size)
         except Refusal as refusal:
             REFUSED.labels(refusal.code).inc()
             return refused(refusal, language)
         except Exception as error:  # noqa: BLE001  # logged whole, told by reference
             return refused(unexpected(error), language)
 
-    async def respond(self, credentials: Credentials, caller: Caller, request: Request) -> Answer:
+    async def _caller(self, credentials: Credentials) -> Caller:
+        """The caller; who tries tokens and scopes spends what his address may.
+
+        :raises Refusal: the credentials are nobody's, or open no such scope.
+        """
+        known = self.kernel.callers.known(credentials)
+        if known is not None:
+            return known
+        self.budgets.check_address(credentials.address)
+        try:
+            return await self.kernel.callers.find(credentials)
+        except Refusal:
+            self.budgets.spend_of_address(credentials.address, REFUSED_POINTS)
+            raise
+
+    async def respond(
+        self, credentials: Credentials, caller: Caller, request: Request, size: int = 0
+    ) -> Answer:
         """Answer a request within the caller's budget.
 
+        :param size: bytes of its body.
         :raises Refusal: nothing of it is answered.
         """
+        work = size // 1024
+        if not self._documents.knows(request.query, request.operation_name):
+            work += len(request.query) // 100
         try:
             told = self.asking(request)
         except NotValid as error:
-            self.budgets.spend(caller, credentials.address, LEAST)
+            self.budgets.spend(caller, credentials.address, LEAST + work)
             return Answer(200, {"data": None, "errors": error.told})
         except Refusal:
-            self.budgets.spend(caller, credentials.address, LEAST)
+            self.budgets.spend(caller, credentials.address, LEAST + work)
             raise
         self._check_introspection(caller, told)
-        left = self.budgets.spend(caller, credentials.address, told.cost.points)
+        left = self.budgets.spend(caller, credentials.address, told.cost.points + work)
         answer = await self._within_attempts(credentials, caller, told)
         answer.extensions = _extensions(told.cost, left)
         return answer
@@ -98,6 +136,7 @@ class Endpoint:
         :raises NotValid: it is no GraphQL of this schema.
         :raises Refusal: it is beyond a limit, or no request.
         """
+        check_variables(request.variables or {})
         prepared = self._documents.find(request.query, request.operation_name)
         return asking(self._core, self._catalogue.nodes, prepared, request.variables)
 
@@ -122,6 +161,12 @@ class Endpoint:
             if data is not None:
                 READ.inc()
                 return Answer(200, {}, data)
+            if caller.scope is not None and not all(
+                root.name.startswith("__") for root in told.outline.roots
+            ):
+                # Field by field it takes many times as long; what ends in a refusal seldom is asked twice.
+                most = self.kernel.settings.query_budget // 2
+                self.budgets.spend(caller, credentials.address, min(told.cost.points * PLAIN_TIMES, most))
         else:
             written = await self.writes.answer(caller, told, holds)
             if written is not None:
@@ -133,18 +178,24 @@ class Endpoint:
         return await self.execute(certain, told)
 
     async def execute(self, caller: Caller, told: Asking) -> Answer:
-        """Answer by the plain executor: what is not compiled, and what ends in a refusal."""
+        """Answer by the plain executor: what is not compiled, and what ends in a refusal.
+
+        :raises TooSlow: it takes longer than a statement may.
+        """
         context = Context(self.kernel, caller, self._catalogue)
         try:
-            executed: Any = execute(
-                self._core,
-                told.prepared.document,
-                context_value=context,
-                variable_values=dict(told.given),
-                operation_name=told.operation_name,
-                executor_class=Executor,
-            )
-            result = await executed if hasattr(executed, "__await__") else executed
+            async with asyncio.timeout(_PATIENCE):
+                executed: Any = execute(
+                    self._core,
+                    told.prepared.document,
+                    context_value=context,
+                    variable_values=dict(told.given),
+                    operation_name=told.operation_name,
+                    executor_class=Executor,
+                )
+                result = await executed if hasattr(executed, "__await__") else executed
+        except TimeoutError as error:
+            raise TooSlow from error
         finally:
             await context.close()
         body: dict[str, Any] = {"data": result.data}

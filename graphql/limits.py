@@ -20,6 +20,8 @@ MOST_CHARACTERS, MOST_TOKENS = 50_000, 2000
 MOST_DEPTH = 20
 MOST_ALIASES = 100
 MOST_DIRECTIVES = 100
+#: Values in the variables of one request, at whatever depth; a file is one.
+MOST_VALUES = 10_000
 #: Objects that one document may be answered with, and points it may cost; see :mod:`gongzhi.graphql.cost`.
 MOST_NODES, MOST_COST = 50_000, 100_000
 
@@ -29,6 +31,7 @@ _WHAT = {
     "depth": Words(zh="嵌套层数", en="levels of nesting"),
     "aliases": Words(zh="别名数", en="aliases"),
     "directives": Words(zh="指令数", en="directives"),
+    "values": Words(zh="变量值个数", en="values in its variables"),
     "nodes": Words(zh="可能返回的对象数", en="objects it may be answered with"),
     "cost": Words(zh="开销点数", en="points of cost"),
 }
@@ -46,6 +49,19 @@ class LimitExceeded(Refusal):
     def of(cls, limit: str, most: int) -> "LimitExceeded":
         """The refusal for this limit."""
         return cls(what=_WHAT[limit], most=most)
+
+
+def check_variables(variables: Mapping[str, Any]) -> None:
+    """:raises LimitExceeded: they hold too many values."""
+    count = 0
+    waiting: list[Any] = [variables]
+    while waiting:
+        held = waiting.pop()
+        count += len(held)
+        if count > MOST_VALUES:
+            raise LimitExceeded.of("values", MOST_VALUES)
+        inner = held.values() if isinstance(held, Mapping) else held
+        waiting += [one for one in inner if isinstance(one, dict | list)]
 
 
 def check_document(document: DocumentNode) -> int:

@@ -63,7 +63,6 @@ class Asking:
 
     :param given: the variables as they were sent.
     :param under: what the outline depends on: flags, and the types that ids name.
-    :param faulty: True where an argument does not fit its field, which the plain executor tells.
     """
 
     prepared: Prepared
@@ -72,7 +71,6 @@ class Asking:
     under: tuple[Any, ...]
     arguments: Sequence[Arguments]
     cost: Cost
-    faulty: bool
 
     @property
     def operation_name(self) -> str | None:
@@ -86,7 +84,7 @@ def asking(
 ) -> Asking:
     """This document with these variables.
 
-    :raises NotValid: the variables do not fit.
+    :raises NotValid: the variables do not fit, or not where they stand.
     :raises LimitExceeded: it asks for more than one request may.
     """
     given = variables or {}
@@ -104,15 +102,15 @@ def asking(
         raise LimitExceeded.of("nodes", MOST_NODES) from None
     try:
         arguments = [read(told) for read in outline.readers]
-    except GraphQLError:
-        return Asking(prepared, given, outline, under, (), Cost(0, 0, prepared.depth), faulty=True)
+    except GraphQLError as error:
+        raise NotValid([of_document(error)]) from None
     points, count = outline.price.of(arguments)
     if count > MOST_NODES:
         raise LimitExceeded.of("nodes", MOST_NODES)
     if points > MOST_COST:
         raise LimitExceeded.of("cost", MOST_COST)
     cost = Cost(points, count, prepared.depth)
-    return Asking(prepared, given, outline, under, arguments, cost, faulty=False)
+    return Asking(prepared, given, outline, under, arguments, cost)
 
 
 def _outline(

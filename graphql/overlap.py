@@ -2,7 +2,7 @@
 
 Section 5.3.2 compares every two fields of one response key; a small document of one field, repeated, then costs
 a second. Here the fields of a key are laid together, held against the first of their kind, and their selections
-looked into once, together. It is a little stricter than the specification: fields of one key on types that
+looked into together, as often as a document may open selections at all. It is a little stricter than the specification: fields of one key on types that
 can't be the same object must be of one type, where the specification would let their selections differ in form.
 """
 
@@ -24,6 +24,9 @@ from graphql import (
     type_from_ast,
 )
 
+from gongzhi.graphql.limits import MOST_NODES, LimitExceeded
+from gongzhi.graphql.selection import MOST_SETS
+
 #: A selection set under the type it selects from.
 Under = tuple[Any, SelectionSetNode]
 
@@ -37,6 +40,9 @@ class OneFieldPerKey(ValidationRule):
         seen: set[frozenset[int]] = set()
         waiting: list[list[Under]] = [[(root, node.selection_set)]]
         while waiting:
+            if len(seen) > MOST_SETS:
+                # Fragments can be laid together in as many ways as they have subsets.
+                raise LimitExceeded.of("nodes", MOST_NODES)
             together = waiting.pop()
             mark = frozenset(id(selections) for _parent, selections in together)
             if mark in seen:

@@ -23,15 +23,16 @@ class Request(msgspec.Struct, kw_only=True, rename="camel"):
     operation_name: str | None = None
 
 
-async def read_request(receive: Receive, largest: int = LARGEST_BODY) -> Request:
-    """The request in a body of JSON.
+async def read_request(receive: Receive, largest: int = LARGEST_BODY) -> tuple[Request, int]:
+    """(the request in a body of JSON, how many bytes it took).
 
     :param largest: how many bytes are read.
     :raises BodyTooLarge: it is longer than the platform reads.
     :raises RequestMalformed: it is no such request.
     """
     try:
-        return msgspec.json.decode(await _body(receive, largest), type=Request)
+        body = await _body(receive, largest)
+        return msgspec.json.decode(body, type=Request), len(body)
     except msgspec.ValidationError as error:
         raise RequestMalformed(problem=str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

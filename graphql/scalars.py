@@ -1,7 +1,8 @@
 """Numbers and times in JSON: what is exact goes as text, and a moment says its offset."""
 
 import datetime as dt
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import Any
 
 import strawberry
@@ -32,16 +33,14 @@ def _written(moment: dt.datetime) -> str:
 
 #: What a number has at most, before and behind the point; 1e999999999 is short to write.
 _DIGITS = 40
+_WRITTEN = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 
 def _number(told: Any) -> Decimal:
     """A finite number of a length that anybody writes, from text or from a JSON number that is exact."""
     text = str(told) if isinstance(told, str | int | float) and not isinstance(told, bool) else ""
-    try:
-        number = Decimal(text if len(text) <= _DIGITS else "NaN")
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite() or abs(number.adjusted()) > _DIGITS:
+    number = Decimal(text) if len(text) <= _DIGITS and _WRITTEN.fullmatch(text) else None
+    if number is None or abs(number.adjusted()) > _DIGITS:
         raise GraphQLError("A Decimal reads “14.88” / 小数写作“14.88”")
     return number
 
@@ -63,7 +62,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     Decimal: strawberry.scalar(
         name="Decimal",
         description="An exact decimal number, as text: “14.88” (小数，以文字表示).",
-        serialize=str,
+        serialize=lambda number: format(number, "f"),
         parse_value=_number,
     ),
     dt.date: strawberry.scalar(

@@ -64,6 +64,21 @@ class Written:
     errors: list[dict[str, Any]]
 
 
+class Settled:
+    """Asks whether the caller still is as he was until it is found so once.
+
+    Who may do what is settled for a document by the first command that began: that command may have changed it.
+    """
+
+    def __init__(self, holds: Holds) -> None:
+        self._holds, self._settled = holds, False
+
+    async def __call__(self, epoch: int) -> bool:
+        """True when it is so."""
+        self._settled = self._settled or await self._holds(epoch)
+        return self._settled
+
+
 class CompiledWrites:
     """The usual way of a mutation. What it leaves (None) was not begun; the plain executor refuses it."""
 
@@ -86,10 +101,11 @@ class CompiledWrites:
             return None
         parts: list[bytes] = []
         errors: list[dict[str, Any]] = []
+        once = Settled(holds)
         for write in writes:
             key = write.selected.key
             try:
-                part = await self._perform(caller, write, asking, holds)
+                part = await self._perform(caller, write, asking, once)
             except CallerChanged:
                 raise
             except Exception as error:  # noqa: BLE001  # told at the mutation's place
@@ -97,13 +113,11 @@ class CompiledWrites:
                 errors.append(told_error(wrapped, caller.actor.language))
                 part = b"null"
             parts.append(b'"' + key.encode() + b'":' + part)
-            # Who may do what was settled when the request began, and the first command may have changed it.
-            holds = always
         return Written(b"{" + b",".join(parts) + b"}", errors)
 
     def _writes(self, caller: Caller, asking: Asking) -> Sequence[Write]:
         """:raises Unplanned: something of it is not for this caller, or is switched off here."""
-        if caller.scope is None or asking.faulty:
+        if caller.scope is None:
             raise Unplanned("refused")
         scope_kind = type(caller.scope)
         roots = {id(root) for root in asking.outline.roots}

@@ -75,6 +75,29 @@ class TestConnection:
             with pytest.raises(asyncpg.PostgresError):
                 await pool.fetchrow("select 1")
 
+    async def test_that_was_lost_is_made_anew_without_anybody_noticing(self, url):
+        """PostgreSQL was started anew, and every connection of the pool is gone."""
+        pool = Pool(url, 3)
+        await asyncio.gather(*(backend(pool) for _ in range(3)))
+        for link in pool._free:
+            link.connection.terminate()
+        assert await pool.fetchrow("select 1") == (1,)
+        assert (len(pool._free), pool._opened) == (1, 1)
+        await pool.close()
+
+    async def test_that_comes_back_to_a_closed_pool_is_closed(self, url):
+        pool = Pool(url, 1)
+        await backend(pool)
+        link = pool._free.pop()
+        waiting = asyncio.ensure_future(pool.fetchrow("select 1"))
+        await turns(lambda: pool._waiting)
+        await pool.close()
+        with pytest.raises(ConnectionError):
+            await waiting
+        pool._give_back(link)
+        assert link.connection.is_closed()
+        assert (pool._free, pool._opened) == ([], 0)
+
     async def test_keeps_so_many_statements(self, one, monkeypatch):
         monkeypatch.setattr(pool_, "PREPARED", 3)
         for number in range(9):

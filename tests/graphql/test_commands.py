@@ -379,7 +379,7 @@ class TestIdempotencyKey:
         assert (await who["grid_worker"].ask(ask % "id")).data["openMediationCase"]["mediationCase"]["id"]
         assert len((await held())["Case"]) == 1
 
-    @pytest.mark.parametrize("key", ["", "short", "x" * 201])
+    @pytest.mark.parametrize("key", ["", "short", "x" * 201, "key\\u0000of-the-test"])
     async def test_has_eight_to_two_hundred_characters(self, admin, held, key):
         problem = await admin.do("drawGrid", {"number": 1, "name": "一"}, key=key)
         assert (problem["code"], problem["path"]) == ("INVALID_INPUT", "idempotencyKey")

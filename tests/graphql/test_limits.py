@@ -2,7 +2,7 @@
 
 import pytest
 
-from gongzhi.core.api import Caller, Community, TooMany
+from gongzhi.core.api import Caller, Community, Credentials, NotSignedIn, TooMany
 from gongzhi.core.permissions import Actor
 from gongzhi.graphql import http
 from gongzhi.graphql.budget import Allowance, Budgets
@@ -68,6 +68,28 @@ class TestADocument:
         assert {error["extensions"]["code"] for error in (await client.ask(query)).errors} == {
             "GRAPHQL_INVALID"
         }
+
+
+class TestVariables:
+    async def test_of_too_many_values_are_refused(self, reader):
+        document = "query ($a: [String!]) { grids(filter: {code: $a}) { totalCount } }"
+        answer = await reader("community_admin").ask(document, a=["x"] * 10_001)
+        assert answer.code == "LIMIT_EXCEEDED"
+        assert (await reader("community_admin").ask(document, a=["x"] * 9_000)).errors == []
+
+    async def test_that_do_not_fit_where_they_stand_make_nothing_free(self, reader):
+        """A null where a default would have stood: the whole document is refused, whatever else it asks."""
+        document = """query ($o: AreaOrder) { bad: areas(order: $o) { nodes { id } }
+            a: areas(first: 500) { nodes { parent { name } } } }"""
+        answer = await reader("county_operator").ask(document, o=None)
+        assert (answer.code, answer.body["data"]) == ("GRAPHQL_INVALID", None)
+
+    async def test_of_another_operation_are_not_asked_for(self, reader):
+        document = "query A { me { permissions } } query B($x: Boolean!) { me { plugins @skip(if: $x) } }"
+        who = reader("mediator")
+        body = {"query": document, "operationName": "A"}
+        response = await who.http.post("/graphql", json=body, headers=who.headers)
+        assert "errors" not in response.json()
 
 
 class TestCost:
@@ -191,11 +213,37 @@ class TestBudget:
         assert (response.status_code, response.headers["retry-after"]) == (429, "7")
         assert response.json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
 
+    @pytest.mark.parametrize(
+        ("request_", "points"),
+        [
+            (Request(query="{ nothing }"), 5),
+            (Request(query="{ nothing #" + "x" * 1000 + "\n}"), 15),
+            (Request(query="{ here { code } }"), 2),
+            (Request(query="{ here { code } persons { totalCount } }"), 12 + 30 * 12),
+            (Request(query="{ __schema { description } }"), 2001),
+        ],
+    )
+    async def test_is_spent_on_work_that_no_object_shows(self, kernel, caller_of, sample, request_, points):
+        """On reading a document for the first time, on refusing it, on executing it field by field."""
+        endpoint = Endpoint(kernel)
+        caller = await caller_of("integrator")
+        endpoint.budgets.clock = lambda: 0.0
+        full = endpoint.budgets.spend(caller, None, 0)
+        await endpoint.respond(Credentials(bearer=sample.tokens["integrator"]), caller, request_)
+        assert full - endpoint.budgets.spend(caller, None, 0) == points
+
+    async def test_of_an_address_is_spent_by_who_tries_tokens(self, kernel, client):
+        endpoint = Endpoint(kernel)
+        for _ in range(2):
+            with pytest.raises(NotSignedIn):
+                await endpoint._caller(Credentials(bearer="gz_forged", address="192.0.2.7"))
+        endpoint.budgets.spend_of_address("192.0.2.7", 20_000)
+        with pytest.raises(TooMany):
+            await endpoint._caller(Credentials(bearer="gz_forged", address="192.0.2.7"))
+
     async def test_is_spent_by_what_is_not_valid_too(self, kernel, sample, caller_of):
         endpoint = Endpoint(kernel)
         caller = await caller_of("integrator")
         full = endpoint.budgets.spend(caller, None, 0)
-        from gongzhi.core.api import Credentials
-
         await endpoint.respond(Credentials(), caller, Request(query="{ nothing }"))
         assert endpoint.budgets.spend(caller, None, 0) < full

@@ -5,6 +5,7 @@ from graphql import NoUnusedFragmentsRule, OverlappingFieldsCanBeMergedRule, par
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gongzhi.graphql.limits import LimitExceeded
 from gongzhi.graphql.overlap import OneFieldPerKey
 
 FIELDS = {
@@ -85,3 +86,18 @@ def test_ends_where_fragments_spread_each_other(schema):
         "{ here { ...A } } fragment A on Area { parent { ...B } } fragment B on Area { parent { ...A } }"
     )
     assert validate(schema, parsed, [OneFieldPerKey]) == []
+
+
+@pytest.mark.parametrize("count", [20, 60])
+def test_gives_up_where_fragments_meet_in_too_many_ways(schema, count):
+    """Each fragment may or may not be laid together with the others: a set of sets."""
+    fragments = " ".join(
+        f"fragment F{n} on Area {{ a: parent {{ ...F{n + 1} }} parent {{ ...F{n + 1} }} }}"
+        for n in range(1, count)
+    )
+    document = (
+        "{ areas { nodes { ...F0 } } } fragment F0 on Area { a: parent { ...F0 ...F1 } parent { ...F0 } } "
+        f"{fragments} fragment F{count} on Area {{ id }}"
+    )
+    with pytest.raises(LimitExceeded):
+        validate(schema, parse(document), [OneFieldPerKey])

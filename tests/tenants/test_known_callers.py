@@ -98,6 +98,19 @@ class TestAChange:
         assert answer.data["drawGrid"] == {"__typename": "PermissionMissing", "code": "FORBIDDEN"}
         assert (await admin.ask(GRIDS)).data == {"grids": {"totalCount": 0}}
 
+    async def test_of_a_token_stops_a_document_whose_first_command_never_began(
+        self, admin, county, behind_us
+    ):
+        """A key that is too short is refused before any transaction looks at the epoch."""
+        assert (await admin.ask(GRIDS)).errors == []
+        behind_us("update tenants.api_token set revoked_at = now() where node_id = %s", county.scope().tenant)
+        short = 'drawGrid(input: {number: 7, name: "七"}, idempotencyKey: "short") { __typename }'
+        fine = 'drawGrid(input: {number: 8, name: "八"}) { __typename }'
+        document = f"mutation {{ a: {short} b: {fine} }}"
+        assert (await admin.ask(document)).code == "NOT_SIGNED_IN"
+        behind_us("update tenants.api_token set revoked_at = null where node_id = %s", county.scope().tenant)
+        assert (await admin.ask(GRIDS)).data == {"grids": {"totalCount": 0}}
+
     async def test_of_a_switch_counts_at_once(self, admin, county, behind_us):
         query = "{ mediators { totalCount } }"
         assert (await admin.ask(query)).errors == []
