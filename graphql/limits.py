@@ -18,8 +18,7 @@ from gongzhi.core.api import Refusal, Words
 MOST_CHARACTERS, MOST_TOKENS = 50_000, 2000
 #: How deep fields nest; the usual introspection goes fifteen deep.
 MOST_DEPTH = 20
-MOST_ALIASES = 100
-MOST_DIRECTIVES = 100
+MOST_FIELDS, MOST_FRAGMENTS, MOST_ALIASES, MOST_DIRECTIVES = 600, 100, 100, 100
 #: Values in the variables of one request, at whatever depth; a file is one.
 MOST_VALUES = 10_000
 #: Objects that one document may be answered with, and points it may cost; see :mod:`gongzhi.graphql.cost`.
@@ -29,6 +28,8 @@ _WHAT = {
     "characters": Words(zh="字符数", en="characters"),
     "tokens": Words(zh="词元数", en="tokens"),
     "depth": Words(zh="嵌套层数", en="levels of nesting"),
+    "fields": Words(zh="字段数", en="fields"),
+    "fragments": Words(zh="片段数", en="fragments"),
     "aliases": Words(zh="别名数", en="aliases"),
     "directives": Words(zh="指令数", en="directives"),
     "values": Words(zh="变量值个数", en="values in its variables"),
@@ -67,9 +68,10 @@ def check_variables(variables: Mapping[str, Any]) -> None:
 def check_document(document: DocumentNode) -> int:
     """How deep the document nests.
 
-    :raises LimitExceeded: it is too deep, or has too many aliases or directives.
+    :raises LimitExceeded: it is too deep, or has too many fields, fragments, aliases or directives.
     """
-    shape = _Shape({d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)})
+    fragments = [one for one in document.definitions if isinstance(one, FragmentDefinitionNode)]
+    shape = _Shape({one.name.value: one for one in fragments})
     depth = 0
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
@@ -77,6 +79,8 @@ def check_document(document: DocumentNode) -> int:
             depth = max(depth, shape.depth_of(definition.selection_set))
     for limit, found, most in (
         ("depth", depth, MOST_DEPTH),
+        ("fields", shape.fields, MOST_FIELDS),
+        ("fragments", len(fragments), MOST_FRAGMENTS),
         ("aliases", shape.aliases, MOST_ALIASES),
         ("directives", shape.directives, MOST_DIRECTIVES),
     ):
@@ -91,7 +95,7 @@ class _Shape:
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
         self._depths: dict[str, int] = {}
-        self.aliases = self.directives = 0
+        self.fields = self.aliases = self.directives = 0
 
     def depth_of(self, selections: SelectionSetNode) -> int:
         return max(self._depths_in(selections), default=0)
@@ -105,6 +109,7 @@ class _Shape:
             inner: Any = node.selection_set  # type: ignore[attr-defined]
             beneath = 0 if inner is None else self.depth_of(inner)
             if isinstance(node, FieldNode):
+                self.fields += 1
                 self.aliases += node.alias is not None
                 beneath += 1
             yield beneath
@@ -115,8 +120,8 @@ class _Shape:
             self._depths[name] = 0
             fragment = self._fragments.get(name)
             if fragment is not None:
-                aliases, directives = self.aliases, self.directives
+                counted = self.fields, self.aliases, self.directives
                 self._depths[name] = self.depth_of(fragment.selection_set)
-                # Its own aliases are counted where it is defined.
-                self.aliases, self.directives = aliases, directives
+                # What stands in it is counted where it is defined.
+                self.fields, self.aliases, self.directives = counted
         return self._depths[name]

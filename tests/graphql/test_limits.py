@@ -7,7 +7,15 @@ from gongzhi.core.permissions import Actor
 from gongzhi.graphql import http
 from gongzhi.graphql.budget import Allowance, Budgets
 from gongzhi.graphql.http import Endpoint
-from gongzhi.graphql.limits import MOST_ALIASES, MOST_CHARACTERS, MOST_DEPTH, MOST_DIRECTIVES, LimitExceeded
+from gongzhi.graphql.limits import (
+    MOST_ALIASES,
+    MOST_CHARACTERS,
+    MOST_DEPTH,
+    MOST_DIRECTIVES,
+    MOST_FIELDS,
+    MOST_FRAGMENTS,
+    LimitExceeded,
+)
 from gongzhi.graphql.requests import Request
 
 
@@ -33,6 +41,12 @@ class TestADocument:
             (nested(MOST_DEPTH), "levels"),
             ("{a" * 900 + "}" * 200, "levels"),
             ("{ version(a: " + "[" * 990 + "]" * 990 + ") }", "levels"),
+            ("{" + " version" * (MOST_FIELDS + 1) + " }", "fields"),
+            (
+                "{ here { ...f0 } }"
+                + "".join(f" fragment f{n} on Area {{ code }}" for n in range(MOST_FRAGMENTS + 1)),
+                "fragments",
+            ),
             ("{" + "".join(f" a{n}: version" for n in range(MOST_ALIASES + 1)) + " }", "aliases"),
             ("{ version" + " @skip(if: false)" * (MOST_DIRECTIVES + 1) + "}", "directives"),
             ("{ grids(first: 500) { nodes { versions(first: 500) { id } } } }", "objects"),
