@@ -37,6 +37,8 @@ class _Link:
             statement = self.statements[sql] = await self.connection.prepare(sql, name=name)
             if len(self.statements) > PREPARED:
                 self.statements.popitem(last=False)
+        else:
+            self.statements.move_to_end(sql)
         return await statement.fetchrow(*values)
 
 

@@ -23,7 +23,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 
-from gongzhi.graphql.errors import of_document
+from gongzhi.graphql.errors import NotValid, of_document
 from gongzhi.graphql.selection import Selected
 
 #: What fits a built-in scalar as it is.
@@ -34,17 +34,6 @@ _PLAIN: dict[str, Callable[[Any], bool]] = {
     "Int": lambda value: type(value) is int and -(2**31) <= value < 2**31,
 }
 _MISTAKES = 5
-
-
-class Unfit(Exception):  # noqa: N818  # what the variables are
-    """Variables do not fit what the document says of them.
-
-    :param told: the errors, as clients see them.
-    """
-
-    def __init__(self, told: list[dict[str, Any]]) -> None:
-        super().__init__()
-        self.told = told
 
 
 @dataclass(frozen=True)
@@ -77,7 +66,7 @@ class Variables:
     def told(self, given: Mapping[str, Any]) -> "Told":
         """The variables of a request.
 
-        :raises Unfit: they don't fit.
+        :raises NotValid: they don't fit.
         """
         coerced = self._as_they_are(given)
         told = Told(self, given)
@@ -111,13 +100,13 @@ class Told:
     def whole(self) -> VariableValues:
         """As graphql-core has them.
 
-        :raises Unfit: they don't fit.
+        :raises NotValid: they don't fit.
         """
         told = get_variable_values(
             self._variables.schema, self._variables.definitions, dict(self.given), max_errors=_MISTAKES
         )
         if isinstance(told, list):
-            raise Unfit([of_document(error) for error in told])
+            raise NotValid([of_document(error) for error in told])
         return told
 
     @cached_property

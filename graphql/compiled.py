@@ -9,7 +9,7 @@ from graphql import GraphQLError
 
 from gongzhi.core.api import Caller, CallerChanged, Invalid, Kernel, Scope, TooSlow
 from gongzhi.graphql.catalogue import Catalogue
-from gongzhi.graphql.compiler import Compiler
+from gongzhi.graphql.compiler import Compiler, reason_of
 from gongzhi.graphql.metrics import FALLBACKS
 from gongzhi.graphql.outline import Asking
 from gongzhi.graphql.plan import Plan, Unplanned
@@ -49,7 +49,7 @@ class CompiledReads:
             asyncpg.ProgramLimitExceededError,
         ) as reason:
             # What would end in a refusal is refused by the plain executor, in its words.
-            told = str(reason) if isinstance(reason, Unplanned) else "refused"
+            told = reason_of(reason)
             self.fallbacks[told] += 1
             FALLBACKS.labels(told).inc()
             return None

@@ -4,9 +4,9 @@ A plan is kept for each document, operation, kind of scope, skip and include fla
 the shape of the arguments (which filters are given, which order, which way the page goes).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from graphql import get_named_type
 
@@ -25,6 +25,32 @@ class Left:
     """
 
     reason: str
+
+
+def reason_of(error: Exception) -> str:
+    """Why something is left to the plain executor, as it is counted."""
+    return str(error) if isinstance(error, Unplanned) else "refused"
+
+
+PlannedT = TypeVar("PlannedT")
+
+
+def planned(asking: Asking, key: Any, make: Callable[[], PlannedT]) -> PlannedT:
+    """What is planned of a document, once for this key.
+
+    :raises Unplanned: it is left to the plain executor.
+    """
+
+    def tried() -> PlannedT | Left:
+        try:
+            return make()
+        except (Unplanned, Invalid) as error:
+            return Left(reason_of(error))
+
+    found = asking.prepared.once(key, tried)
+    if isinstance(found, Left):
+        raise Unplanned(found.reason)
+    return cast("PlannedT", found)
 
 
 @dataclass(slots=True)
@@ -59,20 +85,12 @@ class Compiler:
         :raises Unplanned: it is for the plain executor.
         """
         key = ("plan", asking.under, scope_kind, tuple(shape(told) for told in asking.arguments))
-        plan = asking.prepared.made.get(key)
-        if plan is None:
-            plan = self._planned(asking, scope_kind)
-            asking.prepared.keep(key, plan)
-        if isinstance(plan, Left):
-            raise Unplanned(plan.reason)
-        return Ready(plan, asking.arguments)
 
-    def _planned(self, asking: Asking, scope_kind: type) -> Plan | Left:
-        writer = Writer.of(asking.outline, scope_kind, asking.arguments)
-        try:
+        def plan() -> Plan:
+            writer = Writer.of(asking.outline, scope_kind, asking.arguments)
             return writer.plan([self._root(selected, asking.outline) for selected in asking.outline.roots])
-        except (Unplanned, Invalid) as error:
-            return Left(str(error) if isinstance(error, Unplanned) else "refused")
+
+        return Ready(planned(asking, key, plan), asking.arguments)
 
     def _root(self, selected: Selected, outline: Outline) -> Root:
         """How a root field reads."""

@@ -1,7 +1,7 @@
 """Documents: parsed, measured and validated once, and kept in a bounded cache with what was made of them."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ from graphql import (
 
 from gongzhi.core.api import Words
 from gongzhi.graphql.arguments import Variables
-from gongzhi.graphql.errors import RequestMalformed, of_document
+from gongzhi.graphql.errors import NotValid, RequestMalformed, of_document
 from gongzhi.graphql.limits import MOST_CHARACTERS, MOST_DEPTH, MOST_TOKENS, LimitExceeded, check_document
 from gongzhi.graphql.overlap import OneFieldPerKey
 
@@ -36,17 +36,6 @@ LONGEST_KEPT = 16_384
 _MISTAKES = 5
 
 _RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule] + [OneFieldPerKey]
-
-
-class NotValid(Exception):  # noqa: N818  # what a document is, not what went wrong here
-    """The document is no GraphQL of this schema.
-
-    :param told: its errors, as clients see them.
-    """
-
-    def __init__(self, told: list[dict[str, Any]]) -> None:
-        super().__init__()
-        self.told = told
 
 
 @dataclass(frozen=True)
@@ -73,11 +62,14 @@ class Prepared:
     flag_names: tuple[str, ...]
     made: "OrderedDict[Any, Any]" = field(default_factory=OrderedDict)
 
-    def keep(self, key: Any, made: Any) -> None:
-        """Keep what was made, and let go of the oldest."""
-        self.made[key] = made
-        if len(self.made) > MADE:
-            self.made.popitem(last=False)
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What ``make`` answers, made once for this key; the oldest is let go of."""
+        made = self.made.get(key)
+        if made is None:
+            made = self.made[key] = make()
+            if len(self.made) > MADE:
+                self.made.popitem(last=False)
+        return made
 
 
 class Documents:

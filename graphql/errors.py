@@ -35,6 +35,17 @@ _REPEATED = (
 )
 
 
+class NotValid(Exception):  # noqa: N818  # what a document is, not what went wrong here
+    """The document is no GraphQL of this schema, or its variables don't fit.
+
+    :param told: its errors, as clients see them.
+    """
+
+    def __init__(self, told: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self.told = told
+
+
 class RequestMalformed(Invalid):
     """The request is no GraphQL request."""
 

@@ -10,7 +10,8 @@ from gongzhi.core.api import Community, Plugins, Range, Refusal
 from gongzhi.graphql.catalogue import Catalogue
 from gongzhi.graphql.compiler import Compiler
 from gongzhi.graphql.cost import Cost
-from gongzhi.graphql.documents import Documents, NotValid
+from gongzhi.graphql.documents import Documents
+from gongzhi.graphql.errors import NotValid
 from gongzhi.graphql.limits import MOST_COST, MOST_DEPTH, MOST_NODES
 from gongzhi.graphql.outline import Asking, asking
 from gongzhi.graphql.plan import Plan, Unplanned

@@ -22,8 +22,8 @@ from gongzhi.graphql.catalogue import Catalogue
 from gongzhi.graphql.compiled import CompiledReads
 from gongzhi.graphql.context import Context
 from gongzhi.graphql.cost import Cost
-from gongzhi.graphql.documents import Documents, NotValid
-from gongzhi.graphql.errors import Answer, MethodNotAllowed, refused, told_error, unexpected
+from gongzhi.graphql.documents import Documents
+from gongzhi.graphql.errors import Answer, MethodNotAllowed, NotValid, refused, told_error, unexpected
 from gongzhi.graphql.executor import Executor
 from gongzhi.graphql.limits import check_variables
 from gongzhi.graphql.metrics import PLAIN, READ, REFUSED, WRITTEN

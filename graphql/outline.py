@@ -13,10 +13,9 @@ from graphql import (
     OperationType,
     get_named_type,
 )
-from graphql.execution.values import get_argument_values
 
 from gongzhi.core.api import Invalid, split_global_id
-from gongzhi.graphql.arguments import Reader, Told, Unfit, reader_of
+from gongzhi.graphql.arguments import Reader, Told, reader_of
 from gongzhi.graphql.cost import (
     INTROSPECTION,
     LEAVES,
@@ -28,8 +27,8 @@ from gongzhi.graphql.cost import (
     is_leaf,
     is_list,
 )
-from gongzhi.graphql.documents import NotValid, Prepared
-from gongzhi.graphql.errors import of_document
+from gongzhi.graphql.documents import Prepared
+from gongzhi.graphql.errors import NotValid, of_document
 from gongzhi.graphql.limits import MOST_COST, MOST_NODES, LimitExceeded
 from gongzhi.graphql.plan import Arguments
 from gongzhi.graphql.selection import Asked, Selected, TooManySelections
@@ -88,12 +87,9 @@ def asking(
     :raises LimitExceeded: it asks for more than one request may.
     """
     given = variables or {}
-    try:
-        told = prepared.variables.told(given)
-        flags = {name: told.coerced.get(name) for name in prepared.flag_names}
-        told.coerced  # noqa: B018  # now, where it can be told
-    except Unfit as error:
-        raise NotValid(error.told) from None
+    told = prepared.variables.told(given)
+    told.coerced  # noqa: B018  # now, where it can be told
+    flags = {name: told.coerced.get(name) for name in prepared.flag_names}
     if None in flags.values():
         raise NotValid([of_document(GraphQLError("A flag is true or false / 条件变量须为 true 或 false"))])
     try:
@@ -120,19 +116,17 @@ def _outline(
     flags: Mapping[str, Any],
     told: Told,
 ) -> tuple[Outline, tuple[Any, ...]]:
-    opening = ("opened", *flags.values())
-    opened = prepared.made.get(opening)
-    if opened is None:
+    def opened() -> tuple[Asked, list[Selected], list[tuple[Selected, Reader]]]:
         asked = Asked(schema, prepared.operation, prepared.fragments, flags)
-        opened = asked, asked.roots(_root(schema, prepared))
-        prepared.keep(opening, opened)
-    asked, roots = opened
-    kinds = {root.key: _kinds_of(root, told, nodes) for root in roots if root.name in BY_ID}
+        roots = asked.roots(_root(schema, prepared))
+        return asked, roots, [(root, reader_of(root, told)) for root in roots if root.name in BY_ID]
+
+    asked, roots, by_id = prepared.once(("opened", *flags.values()), opened)
+    kinds = {root.key: _kinds_of(root.name, read, told, nodes) for root, read in by_id}
     under = (*flags.values(), *kinds.values())
-    outline = prepared.made.get(("outline", under))
-    if outline is None:
-        outline = _Outliner(replace(asked, sets=0), kinds).outline(roots, told)
-        prepared.keep(("outline", under), outline)
+    outline = prepared.once(
+        ("outline", under), lambda: _Outliner(replace(asked, sets=0), kinds).outline(roots, told)
+    )
     return outline, under
 
 
@@ -142,15 +136,15 @@ def _root(schema: GraphQLSchema, prepared: Prepared) -> GraphQLObjectType:
     return kind
 
 
-def _kinds_of(selected: Selected, told: Told, nodes: Container[str]) -> tuple[str, ...]:
+def _kinds_of(name: str, read: Reader, told: Told, nodes: Container[str]) -> tuple[str, ...]:
     """The types that the ids of this field name."""
     try:
-        value = get_argument_values(selected.definition, selected.nodes[0], told.whole)[BY_ID[selected.name]]
+        value = read(told)[BY_ID[name]]
         ids = value if isinstance(value, list) else [value]
         found = {split_global_id(one)[0] for one in ids}
     except (GraphQLError, Invalid):
         return (NOTHING,)
-    return tuple(sorted(name if name in nodes else NOTHING for name in found))
+    return tuple(sorted(kind if kind in nodes else NOTHING for kind in found))
 
 
 class _Outliner:

@@ -1,6 +1,5 @@
 """Mutations: each a command in a transaction of its own, its payload read by a plan before the commit."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -32,7 +31,7 @@ from gongzhi.core.api import (
 )
 from gongzhi.graphql.catalogue import Catalogue
 from gongzhi.graphql.compiled import Holds, always, check, scope_parameters, told_json
-from gongzhi.graphql.compiler import Left
+from gongzhi.graphql.compiler import planned, reason_of
 from gongzhi.graphql.context import told_by_the_database
 from gongzhi.graphql.errors import told_error
 from gongzhi.graphql.metrics import FALLBACKS
@@ -84,8 +83,6 @@ class CompiledWrites:
 
     def __init__(self, kernel: Kernel, catalogue: Catalogue) -> None:
         self._kernel, self._catalogue = kernel, catalogue
-        #: Why documents were left to the plain executor, and how often.
-        self.fallbacks: Counter[str] = Counter()
 
     async def answer(self, caller: Caller, asking: Asking, holds: Holds = always) -> Written | None:
         """Run the mutations of a document, one after another; one that fails undoes nothing but itself.
@@ -95,9 +92,7 @@ class CompiledWrites:
         try:
             writes = self._writes(caller, asking)
         except (Unplanned, Invalid) as reason:
-            told = str(reason) if isinstance(reason, Unplanned) else "refused"
-            self.fallbacks[told] += 1
-            FALLBACKS.labels(told).inc()
+            FALLBACKS.labels(reason_of(reason)).inc()
             return None
         parts: list[bytes] = []
         errors: list[dict[str, Any]] = []
@@ -127,24 +122,15 @@ class CompiledWrites:
             if id(selected) not in roots
         ]
         key = ("writes", asking.under, scope_kind, tuple(nested))
-        writes = asking.prepared.made.get(key)
-        if writes is None:
-            writes = self._planned(asking, scope_kind)
-            asking.prepared.keep(key, writes)
-        if isinstance(writes, Left):
-            raise Unplanned(writes.reason)
+        writes = planned(
+            asking, key, lambda: [write_of(one, asking, scope_kind) for one in asking.outline.roots]
+        )
         for write in writes:
             plugin = self._catalogue.fields[write.selected.name]
             if not caller.has(self._kernel.plugins.cards[plugin]):
                 raise Unplanned("refused")
             check(self._kernel, self._catalogue, caller, write.plan)
         return writes
-
-    def _planned(self, asking: Asking, scope_kind: type) -> list[Write] | Left:
-        try:
-            return [write_of(selected, asking, scope_kind) for selected in asking.outline.roots]
-        except Unplanned as error:
-            return Left(str(error))
 
     async def _perform(self, caller: Caller, write: Write, asking: Asking, holds: Holds) -> bytes:
         """Run a command and read its payload.

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from graphql import GraphQLSchema
+from sqlalchemy import select
 
-from gongzhi.core.api import Caller, Credentials
+from gongzhi.core.api import Audit, Caller, Credentials, Outbox, system_work
 from gongzhi.core.testing import Client, Name, client_of, work_off
 from gongzhi.graphql.schema import build_schema
+from gongzhi.plugins.mediation.models import Case, Mediator
 from gongzhi.tenants import desk
+from gongzhi.tenants.models import Grid
 from gongzhi.tenants.testing import Place, make_place
 
 FILE = "Y29kZSxuYW1lLGxldmVsLHBhcmVudF9jb2RlCg=="  # a header and no row
@@ -190,3 +193,45 @@ def caller_of(kernel, sample):
 def exact():
     """Reads JSON with the order of its keys and the writing of its numbers; white space does not count."""
     return lambda text: json.loads(text, object_pairs_hook=tuple, parse_float=str, parse_int=str)
+
+
+@pytest.fixture
+def who(client, county, token_for):
+    """A client of each role in the first community."""
+    roles = ("community_admin", "mediator", "grid_worker", "auditor")
+    return {role: client.as_(token_for(role, county.community)) for role in roles}
+
+
+@pytest.fixture
+def admin(who):
+    return who["community_admin"]
+
+
+@pytest.fixture
+def held(kernel, county, who, event_loop):
+    """What the first community's tables hold beyond what they held when the test began."""
+    tenant = county.scope().node
+
+    async def look():
+        async with system_work(kernel) as work:
+
+            async def rows(*columns, scope):
+                found = await work.session.execute(select(*columns).where(scope == tenant).order_by("id"))
+                return [tuple(row)[1:] for row in found]
+
+            return {
+                "Grid": await rows(Grid.id, Grid.code, scope=Grid.tenant_id),
+                "Mediator": await rows(Mediator.id, Mediator.name, scope=Mediator.tenant_id),
+                "Case": await rows(Case.id, Case.title, scope=Case.tenant_id),
+                "outbox": await rows(Outbox.id, Outbox.name, scope=Outbox.scope_id),
+                "audit": await rows(Audit.id, Audit.action, Audit.outcome, scope=Audit.scope_id),
+            }
+
+    before = event_loop.run(look())
+
+    async def held():
+        after = await look()
+        assert all(after[name][: len(rows)] == rows for name, rows in before.items())
+        return {name: rows[len(before[name]) :] for name, rows in after.items()}
+
+    return held

@@ -4,64 +4,16 @@ import asyncio
 
 import pytest
 import structlog.testing
-from sqlalchemy import select
 
 from gongzhi.core.db import UnitOfWork
 from gongzhi.core.ids import global_id, new_id
-from gongzhi.core.models import Audit, Outbox
-from gongzhi.core.system import system_work
 from gongzhi.core.testing import Name
-from gongzhi.plugins.mediation.models import Case, Mediator
-from gongzhi.tenants import desk
-from gongzhi.tenants.models import Grid
 
 TERM = 'appointedOn: "2020-01-01", termEndsOn: "2099-01-01"'
 CASE = (
     'title: "邻里通行", category: NEIGHBOURS, facts: "两家争执", '
     'parties: [{side: APPLICANT, name: "甲方"}, {side: RESPONDENT, name: "乙方"}]'
 )
-
-
-@pytest.fixture
-def who(client, county, token_for):
-    """A client of each role in the first community."""
-    roles = ("community_admin", "mediator", "grid_worker", "auditor")
-    return {role: client.as_(token_for(role, county.community)) for role in roles}
-
-
-@pytest.fixture
-def admin(who):
-    return who["community_admin"]
-
-
-@pytest.fixture
-def held(kernel, county, who, event_loop):
-    """What the first community's tables hold beyond what they held when the test began."""
-    tenant = county.scope().node
-
-    async def look():
-        async with system_work(kernel) as work:
-
-            async def rows(*columns, scope):
-                found = await work.session.execute(select(*columns).where(scope == tenant).order_by("id"))
-                return [tuple(row)[1:] for row in found]
-
-            return {
-                "Grid": await rows(Grid.id, Grid.code, scope=Grid.tenant_id),
-                "Mediator": await rows(Mediator.id, Mediator.name, scope=Mediator.tenant_id),
-                "Case": await rows(Case.id, Case.title, scope=Case.tenant_id),
-                "outbox": await rows(Outbox.id, Outbox.name, scope=Outbox.scope_id),
-                "audit": await rows(Audit.id, Audit.action, Audit.outcome, scope=Audit.scope_id),
-            }
-
-    before = event_loop.run(look())
-
-    async def held():
-        after = await look()
-        assert all(after[name][: len(rows)] == rows for name, rows in before.items())
-        return {name: rows[len(before[name]) :] for name, rows in after.items()}
-
-    return held
 
 
 NOTHING = {"Grid": [], "Mediator": [], "Case": [], "outbox": [], "audit": []}
@@ -281,109 +233,6 @@ class TestCommit:
         [refused] = [payload for payload in payloads if payload["__typename"] != "DrawGridSuccess"]
         assert refused["code"] in ("GRID_NUMBER_TAKEN", "WRITTEN_MEANWHILE")
         assert len((await held())["Grid"]) == 1
-
-
-class TestIdempotencyKey:
-    KEY = "key-of-the-test"
-
-    async def test_gives_the_first_result_again_and_does_nothing(self, admin, held):
-        told = {"number": 1, "name": "一"}
-        first = await admin.do("drawGrid", told, key=self.KEY, read="grid { id }")
-        once = await held()
-        assert await admin.do("drawGrid", told, key=self.KEY, read="grid { id }") == first
-        after = await held()
-        assert len(after.pop("audit")) == len(once.pop("audit")) + 1
-        assert after == once
-        assert len(once["Grid"]) == 1
-
-    async def test_of_two_at_once_acts_once(self, admin, held):
-        told = {"number": 1, "name": "一"}
-        calls = (admin.do("drawGrid", told, key=self.KEY, read="grid { id }") for _ in range(3))
-        first, second, third = await asyncio.gather(*calls)
-        assert first == second == third
-        after = await held()
-        assert (len(after["Grid"]), len(after["outbox"]), len(after["audit"])) == (1, 1, 3)
-
-    async def test_with_other_input_is_refused(self, admin):
-        await admin.do("drawGrid", {"number": 1, "name": "一"}, key=self.KEY)
-        problem = await admin.do("drawGrid", {"number": 2, "name": "一"}, key=self.KEY)
-        assert (problem["code"], problem["path"]) == ("IDEMPOTENCY_KEY_REUSED", "idempotencyKey")
-
-    async def test_with_another_selection_reads_what_is_asked_now(self, admin, held):
-        """Kept is which object came of it; what of it is shown is each request's own."""
-        told = {"number": 1, "name": "一"}
-        first = await admin.do("drawGrid", told, key=self.KEY, read="grid { id }")
-        again = await admin.do("drawGrid", told, key=self.KEY, read="grid { id code versions { bounds } }")
-        assert again["grid"]["id"] == first["grid"]["id"]
-        assert again["grid"]["versions"] == [{"bounds": None}]
-        assert len((await held())["Grid"]) == 1
-
-    async def test_of_another_caller_is_another(self, client, admin, county, kernel, held):
-        other = await desk.create_token(kernel, county.community, label="other", role="community_admin")
-        assert "grid" in await admin.do(
-            "drawGrid", {"number": 1, "name": "一"}, key=self.KEY, read="grid { id }"
-        )
-        told = {"number": 2, "name": "二"}
-        assert "grid" in await client.as_(other).do("drawGrid", told, key=self.KEY, read="grid { id }")
-        assert len((await held())["Grid"]) == 2
-
-    async def test_is_free_after_a_crash_before_the_commit(self, admin, held, monkeypatch):
-        """The process is gone in the last moment, and PostgreSQL rolls back what it had done."""
-
-        async def crash(work):
-            await work.keep_records()
-            work.session.info["driver"].terminate()
-            await work.session.commit()
-
-        told = {"number": 1, "name": "一"}
-        with monkeypatch.context() as patched, structlog.testing.capture_logs():
-            patched.setattr(UnitOfWork, "commit", crash)
-            ask = f'mutation {{ drawGrid(input: {{number: 1, name: "一"}}, idempotencyKey: "{self.KEY}") {{ __typename }} }}'
-            assert (await admin.ask(ask)).code == "UNEXPECTED"
-        assert (await held())["Grid"] == []
-        assert "grid" in await admin.do("drawGrid", told, key=self.KEY, read="grid { id }")
-        assert len((await held())["Grid"]) == 1
-
-    async def test_of_an_answer_that_was_lost_tells_it_again(self, admin, held, monkeypatch):
-        """Committed, and the process is gone before a byte is sent."""
-        told = {"number": 1, "name": "一"}
-        committed = UnitOfWork.commit
-
-        async def commit_and_crash(work):
-            await committed(work)
-            raise RuntimeError
-
-        with monkeypatch.context() as patched, structlog.testing.capture_logs():
-            patched.setattr(UnitOfWork, "commit", commit_and_crash)
-            ask = f'mutation {{ drawGrid(input: {{number: 1, name: "一"}}, idempotencyKey: "{self.KEY}") {{ __typename }} }}'
-            assert (await admin.ask(ask)).code == "UNEXPECTED"
-        assert "grid" in await admin.do("drawGrid", told, key=self.KEY, read="grid { id }")
-        assert len((await held())["Grid"]) == 1
-
-    async def test_may_be_used_again_after_a_refusal(self, admin):
-        """Refusals are not kept: what was mended is done."""
-        await admin.do("drawGrid", {"number": 1, "name": "一"})
-        refused = await admin.do("drawGrid", {"number": 1, "name": "一"}, key=self.KEY)
-        assert refused["code"] == "GRID_NUMBER_TAKEN"
-        assert "grid" in await admin.do(
-            "drawGrid", {"number": 2, "name": "一"}, key=self.KEY, read="grid { id }"
-        )
-
-    async def test_is_forgotten_when_the_payload_failed(self, who, held):
-        """What was rolled back was not the first result."""
-        read = "... on OpenMediationCaseSuccess { mediationCase { %s } }"
-        ask = (
-            f'mutation {{ openMediationCase(input: {{{CASE}}}, idempotencyKey: "{self.KEY}") {{ {read} }} }}'
-        )
-        assert (await who["grid_worker"].ask(ask % "title")).code == "FORBIDDEN"
-        assert (await who["grid_worker"].ask(ask % "id")).data["openMediationCase"]["mediationCase"]["id"]
-        assert len((await held())["Case"]) == 1
-
-    @pytest.mark.parametrize("key", ["", "short", "x" * 201, "key\\u0000of-the-test"])
-    async def test_has_eight_to_two_hundred_characters(self, admin, held, key):
-        problem = await admin.do("drawGrid", {"number": 1, "name": "一"}, key=key)
-        assert (problem["code"], problem["path"]) == ("INVALID_INPUT", "idempotencyKey")
-        assert await held() == NOTHING
 
 
 class TestOtherCommands:
