@@ -6,6 +6,7 @@ from gongzhi.core.calendar import WorkCalendar
 from gongzhi.core.caller import Caller, CallerChanged, Credentials
 from gongzhi.core.clock import SHANGHAI, now, today
 from gongzhi.core.commands import (
+    Holds,
     Input,
     NoInput,
     Service,
@@ -19,7 +20,7 @@ from gongzhi.core.commands import (
 from gongzhi.core.connections import Between, Equals, Order, PageAsked
 from gongzhi.core.context import Info, Needs, RequestContext
 from gongzhi.core.crypto import KeyRing, hash_token, new_token
-from gongzhi.core.db import PLATFORM, UnitOfWork, reading, unit_of_work
+from gongzhi.core.db import UnitOfWork, reading, unit_of_work
 from gongzhi.core.deprecation import Deprecated, deprecate_values, deprecated
 from gongzhi.core.embedded import EmbeddedPostgres
 from gongzhi.core.errors import (
@@ -115,6 +116,7 @@ from gongzhi.core.tables import (
     tree_of,
     upward_rows,
 )
+from gongzhi.core.work import PLATFORM, Work
 
 __all__ = [
     "MOST",
@@ -147,6 +149,7 @@ __all__ = [
     "HealthCheck",
     "Heard",
     "History",
+    "Holds",
     "Info",
     "Input",
     "Invalid",
@@ -201,6 +204,7 @@ __all__ = [
     "Verdict",
     "Versioned",
     "Words",
+    "Work",
     "WorkCalendar",
     "WrongState",
     "belongs",

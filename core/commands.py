@@ -7,7 +7,7 @@ input is an :class:`Input`: types, limits and descriptions in one place, for Gra
 import functools
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_type_hints
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_type_hints
 import msgspec
 
 from gongzhi.core.caller import Caller, CallerChanged
-from gongzhi.core.db import IdempotentCall, UnitOfWork, unit_of_work
+from gongzhi.core.db import UnitOfWork, hot_work, unit_of_work
 from gongzhi.core.errors import Invalid, KeyReused, Refusal, ScopeMissing, Words
 from gongzhi.core.ids import parse_global_id
 from gongzhi.core.permissions import Permission
 from gongzhi.core.scope import range_of, tenant_of
 from gongzhi.core.tables import Base
 from gongzhi.core.wording import worded
+from gongzhi.core.work import IdempotentCall, Work
 
 if TYPE_CHECKING:
     from gongzhi.core.kernel import Kernel
@@ -49,7 +50,10 @@ def ref(type_name: str, description: str) -> msgspec.Meta:
 
 @dataclass(frozen=True, kw_only=True)
 class UseCase:
-    """What :func:`use_case` knows about a service method."""
+    """What :func:`use_case` knows about a service method.
+
+    :param hot: its rows are said in SQL of its own, so that it may run without a session.
+    """
 
     permission: Permission
     where: Where
@@ -58,6 +62,7 @@ class UseCase:
     action: str
     input: type[Input]
     sentence: str
+    hot: bool = False
 
 
 class Service:
@@ -79,9 +84,9 @@ MethodT = TypeVar("MethodT", bound=Method)
 class _Declared:
     """Put on a method by :func:`use_case`; learns its class when the class is made."""
 
-    def __init__(self, method: Method, permission: Permission, where: Where) -> None:
+    def __init__(self, method: Method, permission: Permission, where: Where, hot: bool) -> None:
         functools.update_wrapper(cast("Any", self), method)
-        self.method, self.permission, self.where = method, permission, where
+        self.method, self.permission, self.where, self.hot = method, permission, where, hot
 
     def __set_name__(self, owner: type[Service], name: str) -> None:
         hints = get_type_hints(self.method)
@@ -99,6 +104,7 @@ class _Declared:
             action=f"{room}.{owner.__name__.lower()}.{name}",
             input=input_type,
             sentence=(self.method.__doc__ or "").strip().split("\n\n")[0].replace("\n", " "),
+            hot=self.hot,
         )
         method, permission = self.method, self.permission
 
@@ -116,18 +122,24 @@ class _Declared:
         setattr(owner, name, run)
 
 
-def _check_where(work: UnitOfWork, where: Where) -> None:
+def _check_where(work: Work, where: Where) -> None:
     if where == "community":
         tenant_of(work.scope)
     elif where == "range":
         range_of(work.scope)
 
 
-def use_case(permission: Permission, *, where: Where = "community") -> Callable[[MethodT], MethodT]:
-    """Make this service method a command that needs this permission in the scope's node."""
+def use_case(
+    permission: Permission, *, where: Where = "community", hot: bool = False
+) -> Callable[[MethodT], MethodT]:
+    """Make this service method a command that needs this permission in the scope's node.
+
+    :param hot: for what many do all day, and then for good reason alone: the method asks ``self.work.fetchrow``, in
+        statements that name the community, never the session; nothing but row-level security checks them.
+    """
 
     def declare(method: MethodT) -> MethodT:
-        return cast("MethodT", _Declared(method, permission, where))
+        return cast("MethodT", _Declared(method, permission, where, hot))
 
     return declare
 
@@ -200,10 +212,14 @@ def _row_id(wanted: str, raw: Any, path: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True)
 class Performed:
-    """A command that ran: its unit of work is still open, so the payload can be read before the commit."""
+    """A command that ran: its work is still open, so the payload can be read before the commit."""
 
-    work: UnitOfWork
+    work: Work
     result: Any
+
+
+#: Says whether the caller is as he was, in an epoch of the policy that a transaction has just read.
+Holds = Callable[[int], Awaitable[bool]]
 
 
 @asynccontextmanager
@@ -215,37 +231,66 @@ async def performing(
     *,
     operation: str,
     key: str | None = None,
-    holds: Callable[[int], Awaitable[bool]] | None = None,
+    holds: Holds | None = None,
+    bare: bool = False,
 ) -> AsyncIterator[Performed]:
     """Run a command; commit when the block ends, roll back when anything raises.
 
     :param key: the idempotency key; the same key with the same input gives the first result again.
-    :param holds: says whether the caller is still as he was, in the policy's epoch of this transaction.
-    :raises CallerChanged: he is not; nothing was done.
+    :param bare: the block reads by ``work.read_back`` alone, so that a hot command needs no session.
+    :raises CallerChanged: the caller is no longer as he was; nothing was done.
     :raises Refusal: the command may not be done; one worth it is audited in a transaction of its own.
     """
     if caller.scope is None:
         raise ScopeMissing
     try:
         call = None if key is None else _call(operation, key, raw)
+        if bare and case.hot:
+            async with hot_work(kernel, caller.scope, caller.actor, call=call) as hot:
+                await _still(holds, hot)
+                if hot.first is None:
+                    yield await _performed(hot, case, raw)
+                    return
+                hot.call = None
         async with unit_of_work(kernel, caller.scope, caller.actor, call=call) as work:
-            if holds is not None and not await holds(work.epoch):
-                raise CallerChanged
-            if call is not None and (first := await _first_result(work, call)) is not None:
-                work.call = None
-                again = await _again(work, case, first)
-                work.audit(case.action, again, outcome="again")
-                yield Performed(work, again)
-                return
-            service = case.service(work)
-            argument = () if case.input is NoInput else (understand(case.input, raw),)
-            result = await getattr(service, case.method)(*argument)
-            work.remember(result)
-            yield Performed(work, result)
+            await _still(holds, work)
+            yield await (_performed if work.first is None else _performed_again)(work, case, raw)
     except Refusal as refusal:
         if refusal.audited:
             await _record_refusal(kernel, caller, case, refusal)
         raise
+
+
+async def _still(holds: Holds | None, work: Work) -> None:
+    """:raises CallerChanged: something about the caller changed since he was looked up."""
+    if holds is not None and not await holds(work.epoch):
+        raise CallerChanged
+
+
+async def _performed(work: Work, case: UseCase, raw: dict[str, Any]) -> Performed:
+    argument = () if case.input is NoInput else (understand(case.input, raw),)
+    # A hot command asks nothing of it that not every Work has.
+    service = case.service(cast("UnitOfWork", work))
+    result = await getattr(service, case.method)(*argument)
+    work.remember(result)
+    return Performed(work, result)
+
+
+async def _performed_again(work: UnitOfWork, case: UseCase, _raw: dict[str, Any]) -> Performed:
+    """The object that the first call with this key came to, as it is now, for a caller who may still do this."""
+    assert work.first is not None
+    assert work.call is not None
+    input_hash, result_id = work.first
+    if input_hash != work.call.input_hash:
+        raise KeyReused(path="idempotencyKey")
+    work.call = None
+    work.require(case.permission)
+    model = get_type_hints(getattr(case.service, case.method)).get("return")
+    again = None
+    if result_id is not None and isinstance(model, type) and issubclass(model, Base):
+        again = await work.load(model, result_id)
+    work.audit(case.action, again, outcome="again")
+    return Performed(work, again)
 
 
 def _call(operation: str, key: str, raw: dict[str, Any]) -> IdempotentCall:
@@ -254,35 +299,6 @@ def _call(operation: str, key: str, raw: dict[str, Any]) -> IdempotentCall:
         raise Invalid(path="idempotencyKey", problem=problem)
     digest = hashlib.sha256(msgspec.json.encode(raw, order="sorted")).digest()
     return IdempotentCall(operation=operation, key=key, input_hash=digest)
-
-
-#: Two statements, for the second must see what was committed while the first one waited.
-_LOCK = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
-_RECORD = (
-    "select input_hash, result_id from core.idempotency "
-    "where scope_id = $1 and caller_id = $2 and operation = $3 and key = $4"
-)
-
-
-async def _first_result(work: UnitOfWork, call: IdempotentCall) -> Mapping[str, Any] | None:
-    """The record of the same key, once whoever is at work with it has ended."""
-    caller = work.actor.caller_id
-    await work.fetchrow(_LOCK, f"{work.stream}|{caller}|{call.operation}|{call.key}")
-    record: Mapping[str, Any] | None = await work.fetchrow(
-        _RECORD, work.stream, caller, call.operation, call.key
-    )
-    if record is not None and record["input_hash"] != call.input_hash:
-        raise KeyReused(path="idempotencyKey")
-    return record
-
-
-async def _again(work: UnitOfWork, case: UseCase, record: Mapping[str, Any]) -> Any:
-    """The object the first call came to, as it is now, for a caller who may still do this."""
-    work.require(case.permission)
-    model = get_type_hints(getattr(case.service, case.method)).get("return")
-    if record["result_id"] is None or not (isinstance(model, type) and issubclass(model, Base)):
-        return None
-    return await work.load(model, record["result_id"])
 
 
 async def _record_refusal(kernel: "Kernel", caller: Caller, case: UseCase, refusal: Refusal) -> None:

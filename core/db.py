@@ -1,145 +1,48 @@
-"""The unit of work: one transaction, one scope, one commit."""
+"""The database, and transactions on it: one scope, one commit each."""
 
-import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm.exc import StaleDataError
 
 from gongzhi.core.address import DatabaseAddress
-from gongzhi.core.clock import now
 from gongzhi.core.errors import NotFound, Stale
-from gongzhi.core.events import Event
 from gongzhi.core.fence import FencedSession
-from gongzhi.core.ids import new_id
-from gongzhi.core.permissions import Actor, Permission
+from gongzhi.core.permissions import Actor
 from gongzhi.core.pool import Pool
 from gongzhi.core.roles import DatabaseRole
-from gongzhi.core.scope import TELL, Scope, tenant_of
+from gongzhi.core.scope import BEGIN_WORK, Scope
 from gongzhi.core.tables import Base
+from gongzhi.core.work import IdempotentCall, Work, beginning, begun_as
 
 if TYPE_CHECKING:
     from gongzhi.core.kernel import Kernel
 
-#: The stream of records that belong to no node: the platform's own.
-PLATFORM = UUID(int=0)
-
-_KERNEL_ROWS = """
-with told as (
-    insert into core.outbox (id, scope_id, name, payload, created_at)
-    select e.id, $1, e.name, e.payload, $2
-    from jsonb_to_recordset($3::jsonb) as e(id uuid, name text, payload jsonb)
-), seen as (
-    insert into core.audit
-        (id, scope_id, at, account_id, token_id, action, subject_type, subject_id, fields, outcome)
-    select a.id, $1, $2, $4, $5, a.action, a.subject_type, a.subject_id, a.fields, a.outcome
-    from jsonb_to_recordset($6::jsonb)
-        as a(id uuid, action text, subject_type text, subject_id uuid, fields text[], outcome text)
-)
-insert into core.idempotency (scope_id, caller_id, operation, key, input_hash, result_id, created_at)
-select $1, $7, $8, $9, $10, $11, $2 where $9::text is not null
-"""
-
 RowT = TypeVar("RowT", bound=Base)
 
 
-@dataclass(frozen=True, kw_only=True)
-class IdempotentCall:
-    """A command called with a key: what the record of it will say."""
-
-    operation: str
-    key: str
-    input_hash: bytes
-
-
 @dataclass
-class UnitOfWork:
-    """One transaction in one scope, on behalf of one actor. ``session`` is for the domain's rows."""
+class UnitOfWork(Work):
+    """A transaction whose rows of the domain go through SQLAlchemy; ``session`` is for them."""
 
-    kernel: "Kernel" = field(repr=False)
-    session: AsyncSession = field(repr=False)
-    scope: Scope | None
-    actor: Actor
-    call: IdempotentCall | None = None
-    _events: list[dict[str, Any]] = field(default_factory=list)
-    _audit: list[dict[str, Any]] = field(default_factory=list)
-    _result: UUID | None = None
+    session: AsyncSession = field(kw_only=True, repr=False)
 
-    async def fetchrow(self, sql: str, *values: Any) -> Any:
-        """The first row of a statement of the kernel's own, on the transaction of the domain's rows."""
-        return await self.session.info["driver"].fetchrow(sql, *values)
-
-    @property
-    def epoch(self) -> int:
-        """The policy's epoch when this transaction began."""
-        return int(self.session.info["epoch"])
-
-    @property
-    def tenant(self) -> UUID:
-        """The community this work writes.
-
-        :raises ScopeNeedsCommunity: the scope is a range.
-        """
-        return tenant_of(self.scope)
-
-    @property
-    def stream(self) -> UUID:
-        """Whose records this work keeps: the scope's node, or the platform."""
-        return PLATFORM if self.scope is None else self.scope.node
-
-    @property
-    def at(self) -> datetime:
-        """The present moment, by the kernel's clock."""
-        return now()
-
-    def require(self, permission: Permission) -> None:
-        """Go on only with this permission at the scope's node.
-
-        :raises Forbidden: no grant of the actor allows it here.
-        """
-        self.actor.require(permission, "" if self.scope is None else self.scope.path)
-
-    def publish(self, fact: Event) -> None:
-        """Tell this fact to whoever listens, once this transaction is committed.
-
-        :raises LookupError: no plugin registered the event.
-        """
-        self.kernel.require_event(fact)
-        self._events.append({"id": str(new_id()), "name": fact.name, "payload": msgspec.to_builtins(fact)})
-
-    def enqueue(self, task: str, **ids: str | int) -> None:
-        """Have this task run, once this transaction is committed; ids only, never names or content.
-
-        :raises LookupError: no plugin registered the task.
-        """
-        self.kernel.require_task(task)
-        self._events.append({"id": str(new_id()), "name": f"task:{task}", "payload": ids})
-
-    def audit(
-        self, action: str, subject: object | None = None, *, fields: Sequence[str] = (), outcome: str = "done"
-    ) -> None:
-        """Record who did what to which object; never values."""
-        self._audit.append(
-            {
-                "id": str(new_id()),
-                "action": action,
-                "subject_type": None if subject is None else type(subject).__name__,
-                "subject_id": None if subject is None else str(getattr(subject, "id", "")) or None,
-                "fields": list(fields),
-                "outcome": outcome,
-            }
-        )
-
-    def remember(self, result: object) -> None:
-        """What this command came to, for the idempotency record: an id, never personal data."""
-        self._result = getattr(result, "id", None)
+    @classmethod
+    def on(
+        cls,
+        session: AsyncSession,
+        kernel: "Kernel",
+        scope: Scope | None,
+        actor: Actor,
+        call: IdempotentCall | None = None,
+    ) -> "UnitOfWork":
+        """Work on a session that has begun."""
+        return cls(kernel, scope, actor, call, session=session, **session.info["begun"])
 
     async def load(self, model: type[RowT], row_id: UUID, *, version: int | None = None) -> RowT:
         """The row with this id in the scope, locked until the end of the transaction when a version is given.
@@ -167,30 +70,6 @@ class UnitOfWork:
             await self.session.flush()
         except StaleDataError as error:
             raise Stale(current="?") from error
-
-    async def keep_records(self) -> None:
-        """Write audit, outbox and idempotency in one statement, on the transaction of the domain's rows."""
-        await self.flush()
-        if not (self._events or self._audit or self.call):
-            return
-        call = self.call
-        await self.fetchrow(
-            _KERNEL_ROWS,
-            self.stream,
-            now(),
-            json.dumps(self._events, ensure_ascii=False),
-            self.actor.account_id,
-            self.actor.token_id,
-            json.dumps(self._audit, ensure_ascii=False),
-            None if call is None else self.actor.caller_id,
-            None if call is None else call.operation,
-            None if call is None else call.key,
-            None if call is None else call.input_hash,
-            self._result,
-        )
-        self._events.clear()
-        self._audit.clear()
-        self.call = None
 
     async def commit(self) -> None:
         """The only commit of the code base."""
@@ -235,16 +114,27 @@ class Database:
 
     @asynccontextmanager
     async def session(
-        self, role: DatabaseRole, scope: Scope | None, *, read_only: bool = False
+        self,
+        role: DatabaseRole,
+        scope: Scope | None,
+        *,
+        read_only: bool = False,
+        actor: Actor | None = None,
+        call: IdempotentCall | None = None,
     ) -> AsyncIterator[AsyncSession]:
-        """A session in a transaction that knows its scope; rolled back unless somebody commits."""
+        """A session in a transaction that knows its scope; rolled back unless somebody commits.
+
+        :param call: the command that the actor begins, if it has a key: whoever works with the same one is waited for.
+        """
         async with AsyncSession(
             self.engine(role), sync_session_class=FencedSession, expire_on_commit=False, autoflush=False
         ) as session:
             session.info["scope"] = None if role is DatabaseRole.SYSTEM else scope
             connection = await session.connection()
-            session.info["epoch"] = await tell_scope(connection, scope, read_only=read_only)
-            session.info["driver"] = (await connection.get_raw_connection()).driver_connection
+            told = beginning(scope, actor, call, read_only=read_only)
+            begun = (await connection.exec_driver_sql(BEGIN_WORK, told)).one()
+            driver = (await connection.get_raw_connection()).driver_connection
+            session.info["begun"] = {"driver": driver, **begun_as(begun)}
             yield session
 
     async def dispose(self) -> None:
@@ -257,26 +147,31 @@ class Database:
             self._pool = None
 
 
-async def tell_scope(connection: AsyncConnection, scope: Scope | None, *, read_only: bool) -> int:
-    """Tell the transaction its scope; with none it sees no scoped row at all. Answers the policy's epoch."""
-    tenant, lo, hi = ("", "", "") if scope is None else scope.settings()
-    told = await connection.exec_driver_sql(TELL, (tenant, lo, hi, "on" if read_only else "off"))
-    return int(told.one()[-1])
-
-
 @asynccontextmanager
 async def unit_of_work(
     kernel: "Kernel", scope: Scope, actor: Actor, *, call: IdempotentCall | None = None
 ) -> AsyncIterator[UnitOfWork]:
     """A transaction as the serving role in this scope; committed when the block ends without an exception."""
-    async with kernel.database.session(DatabaseRole.APP, scope) as session:
-        work = UnitOfWork(kernel, session, scope, actor, call)
+    async with kernel.database.session(DatabaseRole.APP, scope, actor=actor, call=call) as session:
+        work = UnitOfWork.on(session, kernel, scope, actor, call)
         yield work
         await work.commit()
+
+
+@asynccontextmanager
+async def hot_work(
+    kernel: "Kernel", scope: Scope, actor: Actor, *, call: IdempotentCall | None = None
+) -> AsyncIterator[Work]:
+    """The same on a bare connection, for a command that says its rows in SQL of its own."""
+    async with kernel.database.pool.transaction() as link:
+        begun = await link.fetchrow(BEGIN_WORK, *beginning(scope, actor, call))
+        work = Work(kernel, scope, actor, call, driver=link, **begun_as(begun))
+        yield work
+        await work.keep_records()
 
 
 @asynccontextmanager
 async def reading(kernel: "Kernel", scope: Scope, actor: Actor) -> AsyncIterator[UnitOfWork]:
     """A read-only transaction as the serving role in this scope."""
     async with kernel.database.session(DatabaseRole.APP, scope, read_only=True) as session:
-        yield UnitOfWork(kernel, session, scope, actor)
+        yield UnitOfWork.on(session, kernel, scope, actor)

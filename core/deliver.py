@@ -7,11 +7,12 @@ import msgspec
 import structlog
 from sqlalchemy.dialects.postgresql import insert
 
-from gongzhi.core.db import PLATFORM, UnitOfWork, unit_of_work
+from gongzhi.core.db import UnitOfWork, unit_of_work
 from gongzhi.core.events import Listener
 from gongzhi.core.models import Inbox, Outbox
 from gongzhi.core.scope import Community
 from gongzhi.core.system import system_work
+from gongzhi.core.work import PLATFORM
 
 if TYPE_CHECKING:
     from gongzhi.core.kernel import Kernel

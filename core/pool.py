@@ -1,21 +1,23 @@
-"""Bare connections for compiled reads: each request is one prepared statement that tells its own scope.
+"""Bare connections, for compiled reads (each one prepared statement that tells its own scope) and hot commands.
 
-The last one given back is the first one lent, so that few stay warm; nothing is reset in between, for a statement
-outside a transaction leaves nothing behind. Whatever did not end as it should takes its connection with it.
+The last one given back is the first one lent, so that few stay warm; nothing is reset in between, for neither a
+statement outside a transaction nor one that ended leaves anything behind. Whatever did not end as it should takes its connection with it.
 """
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
 #: How many statements a connection keeps prepared; each takes some 200 KB of PostgreSQL's memory.
 PREPARED = 100
 _numbers = count()
+_DoneT = TypeVar("_DoneT")
 
 
 class _Gone(Exception):  # noqa: N818  # says what happened
@@ -23,13 +25,14 @@ class _Gone(Exception):  # noqa: N818  # says what happened
 
 
 @dataclass
-class _Link:
+class Link:
     """A connection with its prepared statements."""
 
     connection: asyncpg.Connection
     statements: "OrderedDict[str, Any]" = field(default_factory=OrderedDict)
 
-    async def fetchrow(self, sql: str, values: Sequence[Any]) -> Any:
+    async def fetchrow(self, sql: str, *values: Any) -> Any:
+        """The first row of this statement."""
         statement = self.statements.get(sql)
         if statement is None:
             # Named, for PostgreSQL plans a nameless one anew each time.
@@ -48,31 +51,79 @@ class Pool:
 
     url: str
     size: int
-    _free: list[_Link] = field(default_factory=list, repr=False)
+    _free: list[Link] = field(default_factory=list, repr=False)
     _waiting: "deque[asyncio.Future[None]]" = field(default_factory=deque, repr=False)
     _opened: int = 0
 
     async def fetchrow(self, sql: str, *values: Any) -> Any:
-        """The first row of this statement.
+        """The first row of this statement, which is a transaction of its own.
 
         :raises asyncpg.PostgresError: the database refuses it.
+        :raises ConnectionError: the database is not there.
         """
+
+        async def fetch() -> Any:
+            link = await self._lend()
+            row = await self._ask(link, sql, values)
+            self._give_back(link)
+            return row
+
+        return await self._surely(fetch)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Link]:
+        """A connection in a transaction, which is committed when the block ends without an exception.
+
+        :raises ConnectionError: the database is not there.
+        """
+
+        async def begin() -> Link:
+            link = await self._lend()
+            await self._ask(link, "begin", ())
+            return link
+
+        link = await self._surely(begin)
         try:
-            return await self._fetch(sql, values)
+            yield link
+            await link.fetchrow("commit")
+        except Exception:
+            await self._roll_back(link)
+            raise
+        except BaseException:
+            self._lose(link)
+            raise
+        self._give_back(link)
+
+    async def _roll_back(self, link: Link) -> None:
+        """End a transaction that failed; a connection that can't even do that is thrown away."""
+        try:
+            if link.connection.is_in_transaction():
+                await link.fetchrow("rollback")
+        except BaseException:
+            self._lose(link)
+            raise
+        self._give_back(link)
+
+    async def _surely(self, attempt: Callable[[], Awaitable[_DoneT]]) -> _DoneT:
+        """Try again on a new connection where the old one was lost: what failed at once was not begun."""
+        try:
+            return await attempt()
         except _Gone:
             # PostgreSQL was started anew; what is read once is read twice without harm.
             while self._free:
                 self._lose(self._free.pop())
             try:
-                return await self._fetch(sql, values)
+                return await attempt()
             except _Gone as error:
                 raise ConnectionError from error
 
-    async def _fetch(self, sql: str, values: Sequence[Any]) -> Any:
-        """:raises _Gone: the connection is no more."""
-        link = self._free.pop() if self._free else await self._another()
+    async def _ask(self, link: Link, sql: str, values: Sequence[Any]) -> Any:
+        """The first row; where there is none because something failed, the connection is given back.
+
+        :raises _Gone: the connection is no more.
+        """
         try:
-            row = await link.fetchrow(sql, values)
+            return await link.fetchrow(sql, *values)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             gone = link.connection.is_closed()
             self._give_back(link)
@@ -82,10 +133,11 @@ class Pool:
         except BaseException:
             self._lose(link)
             raise
-        self._give_back(link)
-        return row
 
-    async def _another(self) -> _Link:
+    async def _lend(self) -> Link:
+        return self._free.pop() if self._free else await self._another()
+
+    async def _another(self) -> Link:
         while not self._free:
             if self.size == 0:
                 raise ConnectionError("the pool is closed")
@@ -100,7 +152,7 @@ class Pool:
                 raise
         return self._free.pop()
 
-    async def _open(self) -> _Link:
+    async def _open(self) -> Link:
         self._opened += 1
         try:
             connection = await asyncpg.connect(self.url)
@@ -111,9 +163,9 @@ class Pool:
             self._opened -= 1
             self._wake()
             raise
-        return _Link(connection)
+        return Link(connection)
 
-    def _give_back(self, link: _Link) -> None:
+    def _give_back(self, link: Link) -> None:
         if self.size == 0 or link.connection.is_closed() or link.connection.is_in_transaction():
             self._lose(link)
             return
@@ -121,7 +173,7 @@ class Pool:
         if self._waiting:
             self._wake()
 
-    def _lose(self, link: _Link) -> None:
+    def _lose(self, link: Link) -> None:
         link.connection.terminate()
         self._opened -= 1
         self._wake()

@@ -58,13 +58,9 @@ class Range:
 
 Scope = Community | Range
 
-#: The statement that tells a transaction its scope and learns the policy's epoch; on Citus another one takes
-#: its place.
-TELL = (
-    "select set_config('gongzhi.tenant', $1, true), set_config('gongzhi.lo', $2, true), "
-    "set_config('gongzhi.hi', $3, true), set_config('transaction_read_only', $4, true), "
-    "(select max(epoch) from core.policy_change)"
-)
+#: The statement that a transaction begins with: it is told its scope and a key; see migration 0003. On Citus
+#: another one takes its place.
+BEGIN_WORK = "select epoch, input_hash, result_id from core.begin_work($1, $2, $3, $4, $5, $6, $7, $8)"
 
 
 def tenant_of(scope: Scope | None) -> UUID:

@@ -25,6 +25,6 @@ async def system_work(
     :param scope: whose records (audit, outbox) it keeps; None for the platform's. It narrows nothing.
     """
     async with kernel.database.session(DatabaseRole.SYSTEM, scope) as session:
-        work = UnitOfWork(kernel, session, scope, actor or kernel.robot("system"))
+        work = UnitOfWork.on(session, kernel, scope, actor or kernel.robot("system"))
         yield work
         await work.commit()

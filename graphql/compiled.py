@@ -1,22 +1,19 @@
 """Answering a query from its plan: one prepared statement, its JSON passed on as it came."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import asyncpg
 import msgspec
 from graphql import GraphQLError
 
-from gongzhi.core.api import Caller, CallerChanged, Invalid, Kernel, Scope, TooSlow
+from gongzhi.core.api import Caller, CallerChanged, Holds, Invalid, Kernel, Scope, TooSlow
 from gongzhi.graphql.catalogue import Catalogue
 from gongzhi.graphql.compiler import Compiler, reason_of
 from gongzhi.graphql.metrics import FALLBACKS
 from gongzhi.graphql.outline import Asking
 from gongzhi.graphql.plan import Plan, Unplanned
 from gongzhi.graphql.steps import selected_of, stepped
-
-#: Says whether the caller is as he was in this epoch of the policy, which a statement has just read.
-Holds = Callable[[int], Awaitable[bool]]
 
 
 async def always(_epoch: int) -> bool:

@@ -241,5 +241,7 @@ class Context:
             if refusal.top_level:
                 raise
             return problem_of(refusal, self.caller.actor.language)
+        # Not asked for a bare one, so it has a session for whoever resolves the payload.
+        assert isinstance(performed.work, UnitOfWork)
         self._work = performed.work
         return success.of(performed.result)

@@ -19,18 +19,19 @@ from graphql import (
 from gongzhi.core.api import (
     Caller,
     CallerChanged,
+    Holds,
     Invalid,
     Kernel,
     Refusal,
     TooSlow,
-    UnitOfWork,
     UseCase,
+    Work,
     performing,
     problem_of,
     reading_of,
 )
 from gongzhi.graphql.catalogue import Catalogue
-from gongzhi.graphql.compiled import Holds, always, check, scope_parameters, told_json
+from gongzhi.graphql.compiled import always, check, scope_parameters, told_json
 from gongzhi.graphql.compiler import planned, reason_of
 from gongzhi.graphql.context import told_by_the_database
 from gongzhi.graphql.errors import told_error
@@ -148,6 +149,7 @@ class CompiledWrites:
             operation=write.selected.name,
             key=told.get("idempotencyKey"),
             holds=holds,
+            bare=True,
         )
         reached = False
         try:
@@ -161,16 +163,14 @@ class CompiledWrites:
             problem = problem_of(refusal, caller.actor.language)
             return msgspec.json.encode(_problem(problem, write, asking))
 
-    async def _payload(
-        self, caller: Caller, write: Write, asking: Asking, work: UnitOfWork, result: Any
-    ) -> bytes:
+    async def _payload(self, caller: Caller, write: Write, asking: Asking, work: Work, result: Any) -> bytes:
         """The payload of a command that succeeded, read in its transaction."""
         assert caller.scope is not None
         plan = write.plan
         arguments = [*asking.arguments, {"id": getattr(result, "id", None)}]
         values = [bind(arguments) for bind in plan.binds]
         try:
-            row = await work.fetchrow(plan.sql, *scope_parameters(caller, caller.scope, plan), *values)
+            row = await work.read_back(plan.sql, *scope_parameters(caller, caller.scope, plan), *values)
         except asyncpg.QueryCanceledError as error:
             raise TooSlow from error
         _epoch, *texts = row

@@ -7,10 +7,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm.attributes import flag_modified
 
-from gongzhi.core.api import Input, Invalid, Service, ref, today, told, use_case
+from gongzhi.core.api import Input, Invalid, NotFound, Service, new_id, ref, today, told, use_case
 from gongzhi.tenants import events, policies
 from gongzhi.tenants.models import Area, Grid, GridKind, GridVersion, Household
-from gongzhi.tenants.service.taken import add_unless_taken
+from gongzhi.tenants.service.taken import add_unless_taken, unless_taken
 
 #: The three digits a grid adds to its community's twelve: 001-899 basic, 901-999 dedicated.
 RANGES = {GridKind.BASIC: range(1, 900), GridKind.DEDICATED: range(901, 1000)}
@@ -118,16 +118,29 @@ class Grids(Service):
         self.work.publish(events.GridDrawn(grid_id=str(grid.id)))
 
 
+_REGISTER = """
+insert into tenants.household (tenant_id, id, version, number, grid_id, place, people)
+select g.tenant_id, $2, 1, $3, g.id, $5, $6 from tenants.grid g where g.tenant_id = $1 and g.id = $4
+returning id
+"""
+
+
 class Households(Service):
     """The register of households of one community."""
 
-    @use_case(policies.HOUSEHOLD_REGISTER)
+    @use_case(policies.HOUSEHOLD_REGISTER, hot=True)
     async def register(self, household: RegisterHousehold) -> Household:
         """Enter a household in the register (登记户)."""
-        grid = await self.work.load(Grid, household.grid_id)
-        row = Household(
-            number=household.number, grid_id=grid.id, place=household.place, people=household.people
-        )
+        told = (household.number, household.grid_id, household.place, household.people)
         taken = HouseholdNumberTaken(path="number", number=household.number, problem="")
-        await add_unless_taken(self.work, row, taken)
-        return row
+        with unless_taken(taken):
+            row = await self.work.fetchrow(_REGISTER, self.work.tenant, new_id(), *told)
+        if row is None:
+            raise NotFound(what="Grid")
+        return Household(
+            id=row["id"],
+            number=household.number,
+            grid_id=household.grid_id,
+            place=household.place,
+            people=household.people,
+        )

@@ -1,5 +1,9 @@
 """Numbers and names that two people may give out at once: the second one is refused."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
 from sqlalchemy.exc import IntegrityError
 
 from gongzhi.core.api import Base, Refusal, UnitOfWork
@@ -8,12 +12,25 @@ from gongzhi.core.api import Base, Refusal, UnitOfWork
 _UNIQUE_VIOLATION = "23505"
 
 
-async def add_unless_taken(work: UnitOfWork, row: Base, taken: Refusal) -> None:
-    """Add this row, or refuse where its number is taken; the database decides, so there is no gap between."""
-    work.session.add(row)
+@contextmanager
+def unless_taken(taken: Refusal) -> Iterator[None]:
+    """Refuse where what is written here is taken; the database decides, so there is no gap between.
+
+    :raises Refusal: the one told.
+    """
     try:
-        await work.flush()
-    except IntegrityError as error:
-        if getattr(error.orig, "sqlstate", None) == _UNIQUE_VIOLATION:
+        yield
+    except (IntegrityError, asyncpg.UniqueViolationError) as error:
+        if getattr(getattr(error, "orig", error), "sqlstate", None) == _UNIQUE_VIOLATION:
             raise taken from error
         raise
+
+
+async def add_unless_taken(work: UnitOfWork, row: Base, taken: Refusal) -> None:
+    """Add this row, or refuse where its number is taken.
+
+    :raises Refusal: the one told.
+    """
+    work.session.add(row)
+    with unless_taken(taken):
+        await work.flush()

@@ -11,12 +11,13 @@ from sqlalchemy import select
 
 from gongzhi.core import audit
 from gongzhi.core.audit import verify
-from gongzhi.core.db import PLATFORM, unit_of_work
+from gongzhi.core.db import unit_of_work
 from gongzhi.core.models import Audit
 from gongzhi.core.relay import relay_once
 from gongzhi.core.roles import DatabaseRole
 from gongzhi.core.scope import Community
 from gongzhi.core.system import system_work
+from gongzhi.core.work import PLATFORM
 
 HERE, THERE = Community(uuid4(), "01."), Community(uuid4(), "02.")
 

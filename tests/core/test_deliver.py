@@ -6,13 +6,13 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from gongzhi.core.db import PLATFORM
 from gongzhi.core.deliver import deliver
 from gongzhi.core.models import Inbox, Outbox
 from gongzhi.core.relay import relay_once
 from gongzhi.core.scope import Community
 from gongzhi.core.system import system_work
 from gongzhi.core.testing import work_off
+from gongzhi.core.work import PLATFORM
 from gongzhi.tenants import desk
 from gongzhi.tenants.testing import make_place
 

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import select, text
 
-from gongzhi.core.db import PLATFORM
 from gongzhi.core.models import Audit, Number
 from gongzhi.core.system import system_work
+from gongzhi.core.work import PLATFORM
 
 
 async def audited(kernel, action):
