@@ -46,8 +46,10 @@ class Community:
     code: str
     token: str
     cases: list[UUID]
+    grid: UUID
     #: Grid numbers that nobody has drawn yet; every server draws from the same.
     numbers: Iterator[int] = field(default_factory=lambda: count(GRIDS + 1))
+    registered: Iterator[int] = field(default_factory=lambda: count(1))
 
 
 #: Ids as the application makes them: UUIDv7 of a moment in milliseconds, told apart by a number and a tag.
@@ -139,7 +141,7 @@ from (select *, row_number() over (partition by tenant_id order by k desc) as ba
 where back <= %(stepped)s order by k, s;
 """
 
-#: For the peer that offers SQL functions as mutations: the two rows that drawGrid writes, and nothing else.
+#: For the peer that offers SQL functions as mutations: the rows that ours write, and nothing else.
 _PEER = """
 create schema if not exists bench;
 grant usage on schema bench to gongzhi_app;
@@ -156,6 +158,13 @@ returns tenants.grid language sql volatile as $$
         select tenant_id, gen_random_uuid(), id, current_date, $3, $4 from drawn
     )
     select * from drawn
+$$;
+create function bench.register_household(number text, grid uuid, place text, people integer)
+returns tenants.household language sql volatile as $$
+    insert into tenants.household (tenant_id, id, number, grid_id, place, people, version)
+    select g.tenant_id, gen_random_uuid(), $1, g.id, $3, $4, 1 from tenants.grid g
+    where g.tenant_id = current_setting('gongzhi.tenant')::uuid and g.id = $2
+    returning *
 $$;
 """
 
@@ -212,7 +221,8 @@ def _communities(connection: psycopg.Connection) -> list[Community]:
     rows = connection.execute(
         "select c.id, c.code, array(select x.id from (select i.id, row_number() over (order by i.id desc) - 1 as "
         "back from (select id from mediation.case where tenant_id = c.id order by id desc limit 500) i) x "
-        "where back = any(%s)) from community c order by c.n",
+        "where back = any(%s)), (select min(g.id::text)::uuid from tenants.grid g where g.tenant_id = c.id) "
+        "from community c order by c.n",
         [list(_LOOKED_UP)],
     ).fetchall()
-    return [Community(id_, code, new_token("gz_"), cases) for id_, code, cases in rows]
+    return [Community(id_, code, new_token("gz_"), cases, grid) for id_, code, cases, grid in rows]

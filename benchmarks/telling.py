@@ -90,13 +90,9 @@ def tell_versions(url: str) -> None:
     print(f"command: {' '.join(sys.argv)}\n", flush=True)
 
 
-#: What the issue asks for: (against whom, reads, the mutation).
-_BARS = ((PEER, 4.0, 0.75), (LIMIT, 0.75, None))
-
-
 def tell_ratios(results: Results, questions: Sequence[Question], caller: str) -> None:
     """Print ours by each peer's, paired round by round, and whether the bars are met."""
-    for peer, read_bar, write_bar in _BARS:
+    for place, peer in enumerate((PEER, LIMIT)):
         heads = ("", "requests/s", "requests per CPU second", "the database's CPU counted", "p50", "bar")
         rows: list[tuple[str, ...]] = [heads]
         for question in questions:
@@ -106,7 +102,7 @@ def tell_ratios(results: Results, questions: Sequence[Question], caller: str) ->
             )
             if not rates:
                 continue
-            bar = write_bar if question.writes else read_bar
+            bar = question.bars[place]
             met = "-" if bar is None else f"{bar} {'met' if statistics.median(rates) >= bar else 'MISSED'}"
             worth = [[1 / cost for cost in some if cost] for some in (costs, both)]
             figures = (spread(some, 2) for some in (rates, *worth, medians))

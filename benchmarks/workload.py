@@ -1,4 +1,4 @@
-"""What is asked: five questions, as each server wants to be asked, and how their answers compare."""
+"""What is asked: six questions, as each server wants to be asked, and how their answers compare."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +32,9 @@ _OURS = {
     "rows": f"query ($first: Int!) {{ mediationCases(first: $first) {{ nodes {{ id {_TEN} }} }} }}",
     "draw": "mutation ($input: DrawGridInput!, $key: String) { drawGrid(input: $input, idempotencyKey: $key) { "
     "... on DrawGridSuccess { grid { id code name kind version } } ... on Problem { code message } } }",
+    "register": "mutation ($input: RegisterHouseholdInput!, $key: String) { registerHousehold(input: $input, "
+    "idempotencyKey: $key) { ... on RegisterHouseholdSuccess { household { id number place people } } "
+    "... on Problem { code message } } }",
 }
 
 _GRID = "grid: tenantsGridByTenantIdAndGridId { id: rowId code name }"
@@ -49,26 +52,30 @@ _POSTGRAPHILE = {
     "rows": f"query ($first: Int!) {{ mediationCases: {_NEWEST} {{ nodes {{ id: rowId {_TEN} }} }} }}",
     "draw": "mutation ($input: BenchDrawGridInput!) { drawGrid: benchDrawGrid(input: $input) { "
     "grid: result { id: rowId code name kind version } } }",
+    "register": "mutation ($input: BenchRegisterHouseholdInput!) { registerHousehold: "
+    "benchRegisterHousehold(input: $input) { household: result { id: rowId number place people } } }",
 }
 
 
 @dataclass(frozen=True)
 class Question:
-    """One of the five.
+    """One of the six.
 
     :param expected: what every good answer contains.
     :param first: how many rows it asks for; 0 where it asks for one.
+    :param bars: what the issue asks for: by the peer, and by the limit.
     """
 
     name: str
     said: str
     expected: bytes
     first: int = 0
+    bars: tuple[float, float | None] = (4.0, 0.75)
 
     @property
     def writes(self) -> bool:
-        """True for the mutation."""
-        return self.name == "draw"
+        """True for a mutation."""
+        return self.name in ("draw", "register")
 
 
 QUESTIONS = (
@@ -76,13 +83,30 @@ QUESTIONS = (
     Question("page", "page of 50 with two to-ones", b'"mediator":{', 50),
     Question("steps", "20 cases with five steps each", b'"at":', 20),
     Question("rows", f"{LONG} rows of ten scalars", b'"dueOn":', LONG),
-    Question("draw", "mutation writing two rows", b'"kind":'),
+    Question("draw", "mutation writing two rows", b'"kind":', bars=(0.75, None)),
+    Question("register", "mutation declared hot, one row", b'"people":', bars=(1.0, None)),
 )
 
 #: Makes the request that asks a community this question; a mutation's number is told, a read's case is chosen.
 Asker = Callable[[Question, Community, Any], bytes]
 
 _BOUNDS = "东至河堤，西至云岭路"
+_PLACE = "云岭路12号"
+
+
+def number_for(question: Question, community: Community) -> int:
+    """A number that nobody has given out yet."""
+    return next(community.numbers if question.name == "draw" else community.registered)
+
+
+def _told(question: Question, community: Community, number: int, names: Sequence[str]) -> dict[str, Any]:
+    """What a mutation is told, under the names that a server has for it."""
+    values = (
+        (number, f"第{number}网格", 300, _BOUNDS)
+        if question.name == "draw"
+        else (f"H{number}", community.grid, _PLACE, 3)
+    )
+    return dict(zip(names, values, strict=True))
 
 
 def ask_gongzhi(question: Question, community: Community, about: Any) -> bytes:
@@ -91,8 +115,13 @@ def ask_gongzhi(question: Question, community: Community, about: Any) -> bytes:
     if question.name == "case":
         variables = {"id": global_id("MediationCase", about)}
     elif question.writes:
-        drawn = {"number": about, "name": f"第{about}网格", "households": 300, "bounds": _BOUNDS}
-        variables = {"input": drawn, "key": f"benchmark-{community.code}-{about}"}
+        names = ("number", "name", "households", "bounds")
+        if question.name == "register":
+            names = ("number", "gridId", "place", "people")
+        told = _told(question, community, about, names)
+        if "gridId" in told:
+            told["gridId"] = global_id("Grid", community.grid)
+        variables = {"input": told, "key": f"benchmark-{community.code}-{about}"}
     headers = {"Authorization": f"Bearer {community.token}", "Gongzhi-Scope": community.code}
     return _document(_OURS[question.name], variables, headers)
 
@@ -103,8 +132,10 @@ def ask_postgraphile(question: Question, community: Community, about: Any) -> by
     if question.name == "case":
         variables = {"tenant": str(community.id), "id": str(about)}
     elif question.writes:
-        drawn = {"number": about, "title": f"第{about}网格", "households": 300, "bounds": _BOUNDS}
-        variables = {"input": drawn}
+        names = ("number", "title", "households", "bounds")
+        if question.name == "register":
+            names = ("number", "grid", "place", "people")
+        variables = {"input": _told(question, community, about, names)}
     return _document(_POSTGRAPHILE[question.name], variables, {"Gongzhi-Tenant": str(community.id)})
 
 
@@ -114,7 +145,10 @@ def ask_limit(question: Question, community: Community, about: Any) -> bytes:
     if question.name == "case":
         body = {"id": about}
     elif question.writes:
-        body = {"number": about, "name": f"第{about}网格", "households": 300, "bounds": _BOUNDS}
+        names = ("number", "name", "households", "bounds")
+        if question.name == "register":
+            names = ("label", "grid", "place", "people")
+        body = _told(question, community, about, names)
     return encoded(f"/{question.name}", {"Gongzhi-Tenant": str(community.id)}, msgspec.json.encode(body))
 
 
@@ -142,8 +176,8 @@ def requests(
 def _writes(question: Question, ask: Asker, order: list[Community], most: int) -> list[bytes]:
     made: list[bytes] = []
     for community in islice(cycle(order), most):
-        number = next(community.numbers)
-        if number > LAST_NUMBER:
+        number = number_for(question, community)
+        if question.name == "draw" and number > LAST_NUMBER:
             break
         made.append(ask(question, community, number))
     return made

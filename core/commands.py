@@ -232,12 +232,10 @@ async def performing(
     operation: str,
     key: str | None = None,
     holds: Holds | None = None,
-    bare: bool = False,
 ) -> AsyncIterator[Performed]:
     """Run a command; commit when the block ends, roll back when anything raises.
 
     :param key: the idempotency key; the same key with the same input gives the first result again.
-    :param bare: the block reads by ``work.read_back`` alone, so that a hot command needs no session.
     :raises CallerChanged: the caller is no longer as he was; nothing was done.
     :raises Refusal: the command may not be done; one worth it is audited in a transaction of its own.
     """
@@ -245,15 +243,9 @@ async def performing(
         raise ScopeMissing
     try:
         call = None if key is None else _call(operation, key, raw)
-        if bare and case.hot:
-            async with hot_work(kernel, caller.scope, caller.actor, call=call) as hot:
-                await _still(holds, hot)
-                if hot.first is None:
-                    yield await _performed(hot, case, raw)
-                    return
-                hot.call = None
         async with unit_of_work(kernel, caller.scope, caller.actor, call=call) as work:
-            await _still(holds, work)
+            if holds is not None and not await holds(work.epoch):
+                raise CallerChanged
             yield await (_performed if work.first is None else _performed_again)(work, case, raw)
     except Refusal as refusal:
         if refusal.audited:
@@ -261,10 +253,19 @@ async def performing(
         raise
 
 
-async def _still(holds: Holds | None, work: Work) -> None:
-    """:raises CallerChanged: something about the caller changed since he was looked up."""
-    if holds is not None and not await holds(work.epoch):
-        raise CallerChanged
+@asynccontextmanager
+async def performing_hot(
+    kernel: "Kernel", caller: Caller, case: UseCase, raw: dict[str, Any], *, operation: str, key: str | None
+) -> AsyncIterator[Performed]:
+    """Run a hot command on a bare connection, with good hope; the block reads by ``work.read_back`` alone.
+
+    Nobody looked whether the caller is still as he was, nor whether the key was used before: the block compares the
+    policy's epoch, and a used key breaks a constraint. Whatever fails is undone, and :func:`performing` tells why.
+    """
+    assert caller.scope is not None
+    call = None if key is None else _call(operation, key, raw)
+    async with hot_work(kernel, caller.scope, caller.actor, call=call) as work:
+        yield await _performed(work, case, raw)
 
 
 async def _performed(work: Work, case: UseCase, raw: dict[str, Any]) -> Performed:

@@ -16,9 +16,9 @@ from gongzhi.core.fence import FencedSession
 from gongzhi.core.permissions import Actor
 from gongzhi.core.pool import Pool
 from gongzhi.core.roles import DatabaseRole
-from gongzhi.core.scope import BEGIN_WORK, Scope
+from gongzhi.core.scope import BEGIN_WORK, Scope, telling
 from gongzhi.core.tables import Base
-from gongzhi.core.work import IdempotentCall, Work, beginning, begun_as
+from gongzhi.core.work import IdempotentCall, Work, stream_of
 
 if TYPE_CHECKING:
     from gongzhi.core.kernel import Kernel
@@ -28,9 +28,15 @@ RowT = TypeVar("RowT", bound=Base)
 
 @dataclass
 class UnitOfWork(Work):
-    """A transaction whose rows of the domain go through SQLAlchemy; ``session`` is for them."""
+    """A transaction whose rows of the domain go through SQLAlchemy; ``session`` is for them.
+
+    :param epoch: the policy's, when the transaction began.
+    :param first: (hash of the input, id of the result) of the command that was called with the same key before.
+    """
 
     session: AsyncSession = field(kw_only=True, repr=False)
+    epoch: int = field(kw_only=True)
+    first: tuple[bytes, UUID | None] | None = field(kw_only=True)
 
     @classmethod
     def on(
@@ -131,10 +137,20 @@ class Database:
         ) as session:
             session.info["scope"] = None if role is DatabaseRole.SYSTEM else scope
             connection = await session.connection()
-            told = beginning(scope, actor, call, read_only=read_only)
-            begun = (await connection.exec_driver_sql(BEGIN_WORK, told)).one()
-            driver = (await connection.get_raw_connection()).driver_connection
-            session.info["begun"] = {"driver": driver, **begun_as(begun)}
+            begun = await connection.exec_driver_sql(
+                BEGIN_WORK,
+                (
+                    *(("", "", "") if scope is None else scope.settings()),
+                    "on" if read_only else "off",
+                    *((None,) * 4 if actor is None or call is None else _whose(scope, actor, call)),
+                ),
+            )
+            epoch, input_hash, result_id = tuple(begun.one())
+            session.info["begun"] = {
+                "driver": (await connection.get_raw_connection()).driver_connection,
+                "epoch": epoch,
+                "first": None if input_hash is None else (input_hash, result_id),
+            }
             yield session
 
     async def dispose(self) -> None:
@@ -145,6 +161,11 @@ class Database:
         if self._pool is not None:
             await self._pool.close()
             self._pool = None
+
+
+def _whose(scope: Scope | None, actor: Actor, call: IdempotentCall) -> tuple[UUID, UUID, str, str]:
+    """What tells keys apart."""
+    return stream_of(scope), actor.caller_id, call.operation, call.key
 
 
 @asynccontextmanager
@@ -162,10 +183,9 @@ async def unit_of_work(
 async def hot_work(
     kernel: "Kernel", scope: Scope, actor: Actor, *, call: IdempotentCall | None = None
 ) -> AsyncIterator[Work]:
-    """The same on a bare connection, for a command that says its rows in SQL of its own."""
-    async with kernel.database.pool.transaction() as link:
-        begun = await link.fetchrow(BEGIN_WORK, *beginning(scope, actor, call))
-        work = Work(kernel, scope, actor, call, driver=link, **begun_as(begun))
+    """The same on a bare connection; it asks for no record of the key, and fails where there is one."""
+    async with kernel.database.pool.transaction(telling(scope)) as link:
+        work = Work(kernel, scope, actor, call, driver=link)
         yield work
         await work.keep_records()
 

@@ -6,7 +6,7 @@ statement outside a transaction nor one that ended leaves anything behind. Whate
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -64,22 +64,24 @@ class Pool:
 
         async def fetch() -> Any:
             link = await self._lend()
-            row = await self._ask(link, sql, values)
+            row = await self._ask(link, link.fetchrow(sql, *values))
             self._give_back(link)
             return row
 
         return await self._surely(fetch)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Link]:
+    async def transaction(self, first: str) -> AsyncIterator[Link]:
         """A connection in a transaction, which is committed when the block ends without an exception.
 
+        :param first: a statement that the transaction begins with; its answer is not wanted.
         :raises ConnectionError: the database is not there.
         """
 
         async def begin() -> Link:
             link = await self._lend()
-            await self._ask(link, "begin", ())
+            # Both at once: each way to the database and back costs more than what it does there.
+            await self._ask(link, link.connection.execute(f"begin; {first}"))
             return link
 
         link = await self._surely(begin)
@@ -97,7 +99,7 @@ class Pool:
     async def _roll_back(self, link: Link) -> None:
         """End a transaction that failed; a connection that can't even do that is thrown away."""
         try:
-            if link.connection.is_in_transaction():
+            if not link.connection.is_closed() and link.connection.is_in_transaction():
                 await link.fetchrow("rollback")
         except BaseException:
             self._lose(link)
@@ -117,13 +119,13 @@ class Pool:
             except _Gone as error:
                 raise ConnectionError from error
 
-    async def _ask(self, link: Link, sql: str, values: Sequence[Any]) -> Any:
-        """The first row; where there is none because something failed, the connection is given back.
+    async def _ask(self, link: Link, question: Awaitable[_DoneT]) -> _DoneT:
+        """The answer; where there is none because something failed, the connection is given back.
 
         :raises _Gone: the connection is no more.
         """
         try:
-            return await link.fetchrow(sql, *values)
+            return await question
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             gone = link.connection.is_closed()
             self._give_back(link)

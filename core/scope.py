@@ -58,9 +58,18 @@ class Range:
 
 Scope = Community | Range
 
-#: The statement that a transaction begins with: it is told its scope and a key; see migration 0003. On Citus
-#: another one takes its place.
+#: What a transaction begins with: it is told its scope and a key; see migration 0003. On Citus another statement
+#: takes its place, and that of :func:`telling`.
 BEGIN_WORK = "select epoch, input_hash, result_id from core.begin_work($1, $2, $3, $4, $5, $6, $7, $8)"
+
+
+def telling(scope: Scope) -> str:
+    """The statement that tells a transaction its scope and nothing else, written out whole."""
+    tenant, lo, hi = (value.replace("'", "''") for value in scope.settings())
+    return (
+        f"select set_config('gongzhi.tenant', '{tenant}', true), set_config('gongzhi.lo', '{lo}', true), "
+        f"set_config('gongzhi.hi', '{hi}', true)"
+    )
 
 
 def tenant_of(scope: Scope | None) -> UUID:

@@ -83,38 +83,15 @@ def stream_of(scope: Scope | None) -> UUID:
     return PLATFORM if scope is None else scope.node
 
 
-def beginning(
-    scope: Scope | None, actor: Actor | None, call: IdempotentCall | None, *, read_only: bool = False
-) -> tuple[Any, ...]:
-    """What ``BEGIN_WORK`` is told; in no scope a transaction sees no scoped row at all."""
-    settings = ("", "", "") if scope is None else scope.settings()
-    told = (*settings, "on" if read_only else "off")
-    if actor is None or call is None:
-        return (*told, None, None, None, None)
-    return (*told, stream_of(scope), actor.caller_id, call.operation, call.key)
-
-
-def begun_as(row: Any) -> dict[str, Any]:
-    """What ``BEGIN_WORK`` answered, as parameters of :class:`Work`."""
-    epoch, input_hash, result_id = row
-    return {"epoch": epoch, "first": None if input_hash is None else (input_hash, result_id)}
-
-
 @dataclass
 class Work:
-    """One transaction in one scope, on behalf of one actor.
-
-    :param epoch: the policy's, when the transaction began.
-    :param first: (hash of the input, id of the result) of the command that was called with the same key before.
-    """
+    """One transaction in one scope, on behalf of one actor."""
 
     kernel: "Kernel" = field(repr=False)
     scope: Scope | None
     actor: Actor
     call: IdempotentCall | None = None
     driver: Driver = field(kw_only=True, repr=False)
-    epoch: int = field(kw_only=True)
-    first: tuple[bytes, UUID | None] | None = field(default=None, kw_only=True)
     _events: list[dict[str, Any]] = field(default_factory=list, init=False)
     _audit: list[dict[str, Any]] = field(default_factory=list, init=False)
     _result: UUID | None = field(default=None, init=False)

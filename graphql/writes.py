@@ -22,11 +22,12 @@ from gongzhi.core.api import (
     Holds,
     Invalid,
     Kernel,
+    Performed,
     Refusal,
     TooSlow,
     UseCase,
-    Work,
     performing,
+    performing_hot,
     problem_of,
     reading_of,
 )
@@ -141,39 +142,47 @@ class CompiledWrites:
         told = asking.arguments[asking.outline.places[id(write.selected.nodes[0])]]
         argument = write.selected.definition.args.get("input")
         raw = {} if argument is None else plain_input(argument.type, told["input"])
-        command = performing(
-            self._kernel,
-            caller,
-            write.case,
-            raw,
-            operation=write.selected.name,
-            key=told.get("idempotencyKey"),
-            holds=holds,
-            bare=True,
-        )
+        command = (self._kernel, caller, write.case, raw)
+        operation, key = write.selected.name, told.get("idempotencyKey")
+        if write.case.hot:
+            try:
+                with told_by_the_database():
+                    async with performing_hot(*command, operation=operation, key=key) as hot:
+                        return await self._payload(caller, write, asking, hot, holds)
+            except (Refusal, asyncpg.IntegrityConstraintViolationError):
+                pass  # nothing was done; the careful way finds out whether this is so and how to tell it
         reached = False
         try:
             with told_by_the_database():
-                async with command as performed:
+                async with performing(*command, operation=operation, key=key, holds=holds) as performed:
                     reached = True
-                    return await self._payload(caller, write, asking, performed.work, performed.result)
+                    return await self._payload(caller, write, asking, performed, holds)
         except Refusal as refusal:
             if refusal.top_level or reached:
                 raise
             problem = problem_of(refusal, caller.actor.language)
             return msgspec.json.encode(_problem(problem, write, asking))
 
-    async def _payload(self, caller: Caller, write: Write, asking: Asking, work: Work, result: Any) -> bytes:
-        """The payload of a command that succeeded, read in its transaction."""
+    async def _payload(
+        self, caller: Caller, write: Write, asking: Asking, performed: Performed, holds: Holds
+    ) -> bytes:
+        """The payload of a command that succeeded, read in its transaction.
+
+        :raises CallerChanged: the caller was not, or is no longer, who might do this.
+        """
         assert caller.scope is not None
         plan = write.plan
-        arguments = [*asking.arguments, {"id": getattr(result, "id", None)}]
+        arguments = [*asking.arguments, {"id": getattr(performed.result, "id", None)}]
         values = [bind(arguments) for bind in plan.binds]
         try:
-            row = await work.read_back(plan.sql, *scope_parameters(caller, caller.scope, plan), *values)
+            row = await performed.work.read_back(
+                plan.sql, *scope_parameters(caller, caller.scope, plan), *values
+            )
         except asyncpg.QueryCanceledError as error:
             raise TooSlow from error
-        _epoch, *texts = row
+        epoch, *texts = row
+        if not await holds(epoch):
+            raise CallerChanged
         if None in texts:
             raise LookupError(f"{write.case.action} came to nothing that can be read")
         return told_json(self._kernel, caller, plan, [text.encode() for text in texts], asking)

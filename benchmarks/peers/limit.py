@@ -1,4 +1,4 @@
-"""The limit: what somebody would write by hand who needs these five answers and nothing else.
+"""The limit: what somebody would write by hand who needs these six answers and nothing else.
 
 Raw ASGI, one prepared statement a request, the JSON that PostgreSQL made passed on as it came; nobody signs
 in, nothing is checked but row-level security. ``python limit.py PORT DATABASE_URL CONNECTIONS``.
@@ -63,6 +63,13 @@ STATEMENTS = {
         select tenant_id, gen_random_uuid(), id, current_date, $4, $5 from drawn
     )
     select row_to_json(r) from (select id, code, name, kind, version from drawn) r""",
+    "/register": f"""{_SCOPE}, made as (
+        insert into tenants.household (tenant_id, id, number, grid_id, place, people, version)
+        select g.tenant_id, gen_random_uuid(), $2, g.id, $4, $5, 1 from tenants.grid g, s
+        where g.tenant_id = s.tenant and g.id = $3
+        returning id, number, place, people
+    )
+    select row_to_json(r) from (select id, number, place, people from made) r""",
 }
 
 
@@ -75,6 +82,10 @@ class _Asked(msgspec.Struct):
     name: str = ""
     households: int = 0
     bounds: str = ""
+    label: str = ""
+    grid: UUID | None = None
+    place: str = ""
+    people: int = 0
 
 
 _DECODE = msgspec.json.Decoder(_Asked).decode
@@ -86,6 +97,8 @@ def _told(path: str, asked: _Asked) -> tuple[Any, ...]:
         return (asked.id,)
     if path == "/draw":
         return asked.number, asked.name, asked.households, asked.bounds
+    if path == "/register":
+        return asked.label, asked.grid, asked.place, asked.people
     return (asked.first,)
 
 

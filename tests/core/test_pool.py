@@ -126,3 +126,67 @@ class TestTurns:
         assert await patient == (2,)
         with pytest.raises(asyncio.CancelledError):
             await given_up
+
+
+class TestTransaction:
+    async def test_is_committed_and_gives_its_connection_back(self, one):
+        before = await backend(one)
+        async with one.transaction("select set_config('gongzhi.lo', '01.', true)") as link:
+            told = await link.fetchrow("select current_setting('gongzhi.lo'), pg_current_xact_id()::text")
+        assert told[0] == "01."
+        assert await one.fetchrow("select pg_xact_status($1::text::xid8)", told[1]) == ("committed",)
+        assert await one.fetchrow("select current_setting('gongzhi.lo', true)") == ("",)
+        assert await backend(one) == before
+
+    async def test_that_failed_is_rolled_back(self, one):
+        before = await backend(one)
+        numbers = []
+
+        async def work():
+            async with one.transaction("select 1") as link:
+                numbers.extend(await link.fetchrow("select pg_current_xact_id()::text"))
+                await link.fetchrow("select 1 / $1::int", 0)
+
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await work()
+        assert await one.fetchrow("select pg_xact_status($1::text::xid8)", *numbers) == ("aborted",)
+        assert await backend(one) == before
+
+    async def test_that_was_broken_off_goes_with_its_connection(self, one):
+        before = await backend(one)
+
+        async def work():
+            async with one.transaction("select 1") as link:
+                await link.fetchrow("select pg_sleep(60)")
+
+        waiting = asyncio.ensure_future(work())
+        await turns(lambda: one._opened and not one._free)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert await backend(one) != before
+
+    async def test_begins_anew_where_the_connection_was_lost(self, one):
+        await backend(one)
+        one._free[0].connection.terminate()
+        async with one.transaction("select 1") as link:
+            assert await link.fetchrow("select 1") == (1,)
+        assert len(one._free) == 1
+
+    async def test_that_loses_its_connection_is_not_begun_again(self, one):
+        async def work():
+            async with one.transaction("select 1") as link:
+                link.connection.terminate()
+                await link.fetchrow("select 1")
+
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+            await work()
+        assert (one._free, one._opened) == ([], 0)
+        assert await one.fetchrow("select 1") == (1,)
+
+    async def test_that_can_not_begin_gives_its_connection_back(self, one):
+        before = await backend(one)
+        with pytest.raises(asyncpg.PostgresSyntaxError):
+            async with one.transaction("selekt"):
+                pass
+        assert await backend(one) == before

@@ -14,7 +14,7 @@ from gongzhi.core.testing import Client, Name, client_of, work_off
 from gongzhi.graphql.schema import build_schema
 from gongzhi.plugins.mediation.models import Case, Mediator
 from gongzhi.tenants import desk
-from gongzhi.tenants.models import Grid
+from gongzhi.tenants.models import Grid, Household
 from gongzhi.tenants.testing import Place, make_place
 
 FILE = "Y29kZSxuYW1lLGxldmVsLHBhcmVudF9jb2RlCg=="  # a header and no row
@@ -221,6 +221,7 @@ def held(kernel, county, who, event_loop):
 
             return {
                 "Grid": await rows(Grid.id, Grid.code, scope=Grid.tenant_id),
+                "Household": await rows(Household.id, Household.number, scope=Household.tenant_id),
                 "Mediator": await rows(Mediator.id, Mediator.name, scope=Mediator.tenant_id),
                 "Case": await rows(Case.id, Case.title, scope=Case.tenant_id),
                 "outbox": await rows(Outbox.id, Outbox.name, scope=Outbox.scope_id),
