@@ -1,5 +1,6 @@
 """Everything a plugin may import from the kernel; re-exports, nothing else."""
 
+from gongzhi.core.actor import Actor, Grant
 from gongzhi.core.agreement import Disagreement, check_agreement
 from gongzhi.core.audit import Verdict, verify
 from gongzhi.core.calendar import WorkCalendar
@@ -65,9 +66,10 @@ from gongzhi.core.migrations import History
 from gongzhi.core.models import Audit, Job, JobState, Outbox
 from gongzhi.core.mutations import PROBLEMS, Problem, client_path, mutation, problem_of
 from gongzhi.core.numbers import next_number
-from gongzhi.core.permissions import Actor, Allow, Grant, Level, Permission, Role
+from gongzhi.core.permissions import Allow, Level, Permission, Role, RoleTable, Separation
 from gongzhi.core.pinyin import search_keys, sort_key
 from gongzhi.core.plugins import Broken, PluginCard, Plugins
+from gongzhi.core.policy import MODEL, Powers, Row, enforcer, role_rows
 from gongzhi.core.reads import (
     MOST,
     PAGE,
@@ -89,6 +91,7 @@ from gongzhi.core.reads import (
 )
 from gongzhi.core.roots import (
     Argument,
+    answered,
     item,
     item_by_id,
     items_by_ids,
@@ -121,6 +124,7 @@ from gongzhi.core.tables import (
 from gongzhi.core.work import PLATFORM, Work
 
 __all__ = [
+    "MODEL",
     "MOST",
     "PAGE",
     "PLATFORM",
@@ -182,17 +186,21 @@ __all__ = [
     "PluginCard",
     "PluginDisabled",
     "Plugins",
+    "Powers",
     "Problem",
     "Range",
     "Reading",
     "Refusal",
     "RequestContext",
     "Role",
+    "RoleTable",
+    "Row",
     "Scope",
     "ScopeMissing",
     "ScopeNeedsCommunity",
     "ScopeNeedsRange",
     "ScopeUnknown",
+    "Separation",
     "Service",
     "Settings",
     "Stale",
@@ -210,6 +218,7 @@ __all__ = [
     "Work",
     "WorkCalendar",
     "WrongState",
+    "answered",
     "belongs",
     "case_of",
     "check_agreement",
@@ -222,6 +231,7 @@ __all__ = [
     "deprecated",
     "derived",
     "end_job",
+    "enforcer",
     "first_character",
     "global_id",
     "hash_token",
@@ -255,6 +265,7 @@ __all__ = [
     "reads",
     "ref",
     "refusal_of",
+    "role_rows",
     "root_field",
     "search_keys",
     "shared_rows",

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from gongzhi.core.actor import Actor
 from gongzhi.core.errors import Language
-from gongzhi.core.permissions import Actor
 from gongzhi.core.plugins import PluginCard
 from gongzhi.core.scope import Scope
 

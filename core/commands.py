@@ -16,7 +16,7 @@ import msgspec
 
 from gongzhi.core.caller import Caller, CallerChanged
 from gongzhi.core.db import UnitOfWork, hot_work, unit_of_work
-from gongzhi.core.errors import Invalid, KeyReused, Refusal, ScopeMissing, Words
+from gongzhi.core.errors import DutiesSeparated, Invalid, KeyReused, Refusal, ScopeMissing, Words
 from gongzhi.core.ids import parse_global_id
 from gongzhi.core.permissions import Permission
 from gongzhi.core.scope import range_of, tenant_of
@@ -115,9 +115,11 @@ class _Declared:
             work.require(permission)
             result = await (method(service, told) if input_type is not NoInput else method(service))  # type: ignore[call-arg]
             await work.flush()
+            await _check_separation(work, permission, result)
             work.audit(case.action, result, fields=() if told is None else told.__struct_fields__)
             return result
 
+        _actions.setdefault(permission.code, set()).add(case.action)
         run.__use_case__ = case  # type: ignore[attr-defined]
         setattr(owner, name, run)
 
@@ -127,6 +129,29 @@ def _check_where(work: Work, where: Where) -> None:
         tenant_of(work.scope)
     elif where == "range":
         range_of(work.scope)
+
+
+#: What needs a permission, as the audit calls it.
+_actions: dict[str, set[str]] = {}
+
+_DID = (
+    "select exists (select from core.audit where subject_id = $1 and action = any($2) and outcome = 'done' "
+    "and (account_id = $3 or token_id = $3))"
+)
+
+
+async def _check_separation(work: Work, permission: Permission, result: object) -> None:
+    """:raises DutiesSeparated: the caller did with this object what goes against what is being done now."""
+    subject = getattr(result, "id", None)
+    if work.actor.robot is not None or subject is None:
+        return
+    for separation in work.actor.roles.separations:
+        other = separation.other(permission)
+        if other is None:
+            continue
+        actions = sorted(_actions.get(other.code, ()))
+        if (await work.fetchrow(_DID, subject, actions, work.actor.caller_id))[0]:
+            raise DutiesSeparated(permission=Words(zh=permission.zh, en=permission.en), rule=separation.words)
 
 
 def use_case(

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm.exc import StaleDataError
 
+from gongzhi.core.actor import Actor
 from gongzhi.core.address import DatabaseAddress
 from gongzhi.core.errors import NotFound, Stale
 from gongzhi.core.fence import FencedSession
-from gongzhi.core.permissions import Actor
 from gongzhi.core.pool import Pool
 from gongzhi.core.roles import DatabaseRole
 from gongzhi.core.scope import BEGIN_WORK, Scope, telling

@@ -147,6 +147,16 @@ class Forbidden(Refusal):
     audited = True
 
 
+class DutiesSeparated(Forbidden):
+    """The caller has done with this object what another person must have done."""
+
+    code = "DUTIES_SEPARATED"
+    zh = "职责分离：{rule}；您已经办理过此事项的另一环节，不能再“{permission}”"
+    en = (
+        "Separate duties: {rule}. You did the other step with this object yourself, so you can't {permission}"
+    )
+
+
 class NotSignedIn(Refusal):
     """Nobody is signed in, or the session or token is no longer good."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gongzhi.core.health import HealthCheck
     from gongzhi.core.kernel import Kernel
     from gongzhi.core.migrations import History
-    from gongzhi.core.permissions import Allow, Permission, Role
+    from gongzhi.core.permissions import Allow, Permission, Role, Separation
     from gongzhi.core.plugins import PluginCard
     from gongzhi.core.tables import Base
 
@@ -59,6 +59,11 @@ def register_roles() -> "Iterable[Role]":  # type: ignore[empty-body]
 @hookspec
 def register_allows() -> "Iterable[Allow]":  # type: ignore[empty-body]
     """Which role may do what by default. Answer narrowly: a wrong entry opens every community."""
+
+
+@hookspec
+def register_separations() -> "Iterable[Separation]":  # type: ignore[empty-body]
+    """Pairs of permissions that one account never uses on one object (职责分离): claim and review."""
 
 
 @hookspec

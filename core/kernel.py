@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from gongzhi.core.actor import Actor
 from gongzhi.core.address import DatabaseAddress
 from gongzhi.core.crypto import KeyRing
 from gongzhi.core.db import Database
@@ -20,7 +21,7 @@ from gongzhi.core.events import Event, Listener, Task
 from gongzhi.core.known_callers import KnownCallers
 from gongzhi.core.known_keys import remember_keys, ring_for
 from gongzhi.core.migrations import KERNEL, History, migrate
-from gongzhi.core.permissions import Actor, Level, RoleTable
+from gongzhi.core.permissions import Level, RoleTable
 from gongzhi.core.plugins import Plugins
 from gongzhi.core.roles import DatabaseRole, create_database
 from gongzhi.core.scope import Community, Range, Scope
@@ -61,7 +62,12 @@ class Kernel:
     def roles(self) -> RoleTable:
         """All roles with what they may do."""
         ask = self.plugins.ask
-        return RoleTable(ask("register_roles"), ask("register_permissions"), ask("register_allows"))
+        return RoleTable(
+            ask("register_roles"),
+            ask("register_permissions"),
+            ask("register_allows"),
+            ask("register_separations"),
+        )
 
     @cached_property
     def histories(self) -> list[History]:

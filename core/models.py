@@ -61,6 +61,7 @@ class Audit(Base):
     __belongs__ = platform_rows(key="scope_id", app=("insert", "select"), exported=True)
     __table_args__ = (
         Index("audit_scope_idx", "scope_id", "id"),
+        Index("audit_subject_idx", "subject_id", postgresql_where=text("subject_id is not null")),
         Index("audit_unsealed_idx", "id", postgresql_where=text("position is null")),
         UniqueConstraint("scope_id", "position"),
         {"schema": SCHEMA},

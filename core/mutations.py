@@ -1,6 +1,6 @@
 """How a room offers its use cases as mutations: one line each; the input, payload and problems are made here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Union
 
@@ -87,13 +87,20 @@ _KEY = Argument(
 )
 
 
-def mutation(method: Callable[..., Any], returns: type, *, result: str | None = None) -> Any:
+def mutation(
+    method: Callable[..., Any],
+    returns: type,
+    *,
+    result: str | None = None,
+    once: Mapping[str, str] | None = None,
+) -> Any:
     """The mutation that performs this use case; its sentence is the method's.
 
     :param returns: the GraphQL type of what the method answers.
     :param result: the payload's field for it; the type's name unless told.
+    :param once: texts that the method puts into ``work.once``, by name, with their meaning; null when repeated.
     """
-    return _Declared(case_of(method), returns, result)
+    return _Declared(case_of(method), returns, result, once or {})
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,7 @@ class _Declared:
     case: UseCase
     returns: type
     result: str | None
+    once: Mapping[str, str]
     deprecation_reason: str | None = None
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -110,7 +118,7 @@ class _Declared:
 
     def field(self, name: str) -> Any:
         """The strawberry field; ``openCase`` answers ``OpenCasePayload``."""
-        case, success = self.case, _success(name, self.returns, self.result)
+        case, success = self.case, _success(name, self.returns, self.result, self.once)
         what_comes = f"What comes of {name}: success, or why not (结果)."
         payload: Any = Annotated[
             Union[(success, *PROBLEMS)],  # made from data
@@ -123,7 +131,7 @@ class _Declared:
 
         arguments = {} if case.input is NoInput else {"input": _input(case)}
         arguments["idempotency_key"] = _KEY
-        made = {"success": success, "result": self.returns}
+        made = {"success": success, "result": self.returns, "once": tuple(self.once)}
         offered = root_field(resolve, arguments, payload | None, case.sentence, needs=case, **made)
         offered.deprecation_reason = self.deprecation_reason
         return offered
@@ -133,16 +141,17 @@ def _input(case: UseCase) -> Argument:
     return Argument(input_type(case.input), "What the command is told (内容).")
 
 
-def _success(name: str, returns: type, result: str | None) -> type:
-    """``…Success`` with the object; ``of`` makes one from what the method answered."""
+def _success(name: str, returns: type, result: str | None, once: Mapping[str, str]) -> type:
+    """``…Success`` with the object; ``of`` makes one from what the method answered and told once."""
     field = result or to_snake_case(returns.__name__)
 
-    def of(cls: Any, row: Any) -> Any:
-        return cls(**{field: row})
+    def of(cls: Any, row: Any, told: Mapping[str, str]) -> Any:
+        return cls(**{field: row} | {name: told.get(name) for name in once})
 
-    namespace = {
-        "__annotations__": {field: returns},
+    namespace: dict[str, Any] = {
+        "__annotations__": {field: returns} | dict.fromkeys(once, str | None),
         field: strawberry.field(description="The object as it is now (结果对象)."),
         "of": classmethod(of),
     }
+    namespace |= {name: strawberry.field(description=meaning) for name, meaning in once.items()}
     return strawberry.type(type(f"{name}Success", (), namespace), description="It is done (已完成).")

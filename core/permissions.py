@@ -1,16 +1,17 @@
-"""Permissions, roles and grants: who may do what, and how far down the tree.
+"""Permissions and roles: what may be allowed, and what kinds of work allow it.
 
-A grant reaches its node and what lies beneath, never up or sideways.
+Plugins declare them; :mod:`gongzhi.core.actor` says who holds which role where.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeVar
-from uuid import UUID
 
-from gongzhi.core.errors import Forbidden, Language, NotSignedIn
+from gongzhi.core.errors import Words
+from gongzhi.core.policy import Powers, Row, compiled, role_rows
 
 _CODE = re.compile(r"[a-z_]+\.[a-z_]+:[a-z_]+")
 
@@ -23,6 +24,11 @@ class Level(StrEnum):
     STREET = "street"
     COMMUNITY = "community"
     GRID = "grid"
+
+    def reaches(self, other: "Level") -> bool:
+        """True when this level is the other one or above it."""
+        order = list(Level)
+        return order.index(self) <= order.index(other)
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Role:
     """A kind of work that people do on one level.
 
     :param anywhere: True where it is held at nodes of every level, as by another system.
+    :param given_by: the roles whose holders may give it without being allowed all that it allows.
     """
 
     code: str
@@ -53,23 +60,41 @@ class Role:
     zh: str
     en: str
     anywhere: bool = False
+    given_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Allow:
-    """What a plugin lets a role do."""
+    """What a plugin lets a role do, and what it never lets it do, whatever else its holder is allowed."""
 
     role: str
     permissions: tuple[Permission, ...]
+    denied: tuple[Permission, ...] = ()
 
 
 @dataclass(frozen=True)
-class Grant:
-    """A role that an account holds at a node."""
+class Separation:
+    """Two permissions that one account never uses on one object (职责分离): who claims does not review.
 
-    role: str
-    node_id: UUID
-    path: str
+    :param zh: why, in Chinese.
+    :param en: why, in English.
+    """
+
+    first: Permission
+    second: Permission
+    zh: str
+    en: str
+
+    @property
+    def words(self) -> Words:
+        """Why."""
+        return Words(zh=self.zh, en=self.en)
+
+    def other(self, permission: Permission) -> Permission | None:
+        """The other of the two; None where this is neither."""
+        if permission == self.first:
+            return self.second
+        return self.first if permission == self.second else None
 
 
 _CodedT = TypeVar("_CodedT", Role, Permission)
@@ -84,94 +109,74 @@ def _by_code(declared: Iterable[_CodedT]) -> dict[str, _CodedT]:
 
 
 class RoleTable:
-    """Which role may do what, gathered from all plugins; fixed while the process runs.
+    """The built-in roles and what they may do, gathered from all plugins; fixed while the process runs.
 
     :raises ValueError: two plugins declare one code, or one allows what or whom nobody declared.
     """
 
     def __init__(
-        self, roles: Iterable[Role], permissions: Iterable[Permission], allows: Iterable[Allow]
+        self,
+        roles: Iterable[Role],
+        permissions: Iterable[Permission],
+        allows: Iterable[Allow],
+        separations: Iterable[Separation] = (),
     ) -> None:
         self.roles = _by_code(roles)
         self.permissions = _by_code(permissions)
-        self._allowed: dict[str, frozenset[str]] = dict.fromkeys(self.roles, frozenset())
+        self.separations = tuple(separations)
+        #: The place of each permission in a mask.
+        self.bits = {code: at for at, code in enumerate(sorted(self.permissions))}
+        #: The built-in part of the policy, as casbin reads it.
+        self.rows: list[Row] = []
         for allow in allows:
-            if allow.role not in self._allowed:
-                raise ValueError(f"no role is called {allow.role!r}")
-            unknown = [p.code for p in allow.permissions if p.code not in self.permissions]
-            if unknown:
-                raise ValueError(f"{allow.role} is allowed {unknown}, which no plugin registers")
-            self._allowed[allow.role] |= {permission.code for permission in allow.permissions}
+            self._check(allow)
+            codes = [[permission.code for permission in some] for some in (allow.permissions, allow.denied)]
+            self.rows += role_rows(allow.role, *codes)
+        self._powers = compiled(self.rows, self.bits)
+        for role in self.roles.values():
+            if unknown := set(role.given_by) - self.roles.keys():
+                raise ValueError(f"{role.code} is given by {unknown}, which no plugin registers")
+
+    def _check(self, allow: Allow) -> None:
+        if allow.role not in self.roles:
+            raise ValueError(f"no role is called {allow.role!r}")
+        declared = (*allow.permissions, *allow.denied)
+        if unknown := [p.code for p in declared if p.code not in self.permissions]:
+            raise ValueError(f"{allow.role} is allowed {unknown}, which no plugin registers")
+
+    def powers(self, role: str) -> Powers:
+        """What this role may do; nothing where it is gone."""
+        return self._powers.get(role, Powers())
+
+    def with_rows(self, rows: Iterable[Row]) -> dict[str, Powers]:
+        """The powers of all roles, those included that these rows make."""
+        return compiled([*self.rows, *rows], self.bits)
 
     def allowed(self, role: str) -> frozenset[str]:
         """The permissions of this role; none where the role is gone."""
-        return self._allowed.get(role, frozenset())
+        return self.codes(self.powers(role).left)
 
+    def codes(self, mask: int) -> frozenset[str]:
+        """The permissions of a mask."""
+        return frozenset(code for code, at in self.bits.items() if mask >> at & 1)
 
-@dataclass(frozen=True, kw_only=True)
-class Actor:
-    """Who asks: an account or token with its grants, or the platform itself on a plugin's behalf.
+    def mask(self, codes: Iterable[str]) -> int:
+        """The mask of these permissions; of one that is gone it has no bit."""
+        return sum(1 << self.bits[code] for code in set(codes) if code in self.bits)
 
-    :param only: the permissions a token is limited to; None for people.
-    """
+    @cached_property
+    def everything(self) -> int:
+        """The mask of all permissions."""
+        return (1 << len(self.bits)) - 1
 
-    roles: RoleTable = field(repr=False)
-    grants: tuple[Grant, ...] = ()
-    account_id: UUID | None = None
-    token_id: UUID | None = None
-    only: frozenset[str] | None = None
-    language: Language = "zh"
-    robot: str | None = None
-    #: What was asked before: a caller who is known asks the same again and again.
-    _known: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    @property
-    def caller_id(self) -> UUID:
-        """What tells callers apart where keys and limits are counted: the token, or the account.
-
-        :raises NotSignedIn: nobody asks.
-        """
-        caller = self.token_id or self.account_id
-        if caller is None:
-            raise NotSignedIn
-        return caller
-
-    def may(self, permission: Permission, path: str) -> bool:
-        """True when some grant at or above this path allows it."""
-        known = self._known.get((permission.code, path))
-        if known is None:
-            known = self._known[permission.code, path] = self._may(permission.code, path)
-        return known
-
-    def _may(self, code: str, path: str) -> bool:
-        if self.robot is not None:
-            return True
-        if self.only is not None and code not in self.only:
-            return False
-        return any(
-            path.startswith(grant.path) and code in self.roles.allowed(grant.role) for grant in self.grants
+    def within(self, level: Level) -> int:
+        """The mask of what people of this level and below may be given: what built-in roles there have."""
+        masks = (
+            self.powers(role.code).allow
+            for role in self.roles.values()
+            if level.reaches(role.level) and not role.anywhere
         )
-
-    def require(self, permission: Permission, path: str) -> None:
-        """Go on only with this permission.
-
-        :raises NotSignedIn: nobody asks.
-        :raises Forbidden: no grant allows it here.
-        """
-        if self.may(permission, path):
-            return
-        if self.account_id is None and self.token_id is None:
-            raise NotSignedIn
-        raise Forbidden(permission=permission.code)
-
-    def holds(self, path: str) -> bool:
-        """True when some grant lies at or above this path: the caller may enter it."""
-        return self.robot is not None or any(path.startswith(grant.path) for grant in self.grants)
-
-    def labels(self, at: str) -> Mapping[str, Role]:
-        """The roles held at this path."""
-        return {
-            grant.role: self.roles.roles[grant.role]
-            for grant in self.grants
-            if at.startswith(grant.path) and grant.role in self.roles.roles
-        }
+        found = 0
+        for mask in masks:
+            found |= mask
+        return found

@@ -12,6 +12,7 @@ from gongzhi.core.caller import Caller
 from gongzhi.core.connections import PageAsked
 from gongzhi.core.context import Info, Needs
 from gongzhi.core.errors import Invalid, Words
+from gongzhi.core.permissions import Permission
 from gongzhi.core.reads import MOST, Node, reading_of
 from gongzhi.core.scope import Scope
 
@@ -104,6 +105,26 @@ def of_caller(made: Callable[[Caller], Any], returns: Any, description: str) -> 
         return made(info.context.caller)
 
     return root_field(resolve, {}, returns, description, needs=None, made=made)
+
+
+def answered(
+    made: Resolve,
+    returns: Any,
+    description: str,
+    *,
+    arguments: Mapping[str, Argument],
+    needs: Permission,
+) -> Any:
+    """A root field whose answer Python finds: ``made(kernel, caller, **arguments)``, in transactions of its own.
+
+    For questions that no type's rows answer. The caller has ``needs`` at the scope's node, and nothing narrows
+    what ``made`` asks for but itself.
+    """
+
+    async def resolve(info: Info, **told: Any) -> Any:
+        return await made(info.context.kernel, info.context.caller, **told)
+
+    return root_field(resolve, arguments, returns, description, needs=needs, answered=made)
 
 
 def item_by_id() -> Any:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from gongzhi.core.actor import Actor
 from gongzhi.core.db import UnitOfWork
-from gongzhi.core.permissions import Actor
 from gongzhi.core.roles import DatabaseRole
 from gongzhi.core.scope import Scope
 

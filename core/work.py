@@ -9,10 +9,11 @@ from uuid import UUID
 
 import msgspec
 
+from gongzhi.core.actor import Actor
 from gongzhi.core.clock import now
 from gongzhi.core.events import Event
 from gongzhi.core.ids import new_id
-from gongzhi.core.permissions import Actor, Permission
+from gongzhi.core.permissions import Permission
 from gongzhi.core.scope import Scope, tenant_of
 
 if TYPE_CHECKING:
@@ -85,13 +86,17 @@ def stream_of(scope: Scope | None) -> UUID:
 
 @dataclass
 class Work:
-    """One transaction in one scope, on behalf of one actor."""
+    """One transaction in one scope, on behalf of one actor.
+
+    :param once: what the caller is told in this answer and never again, such as a new token; nothing keeps it.
+    """
 
     kernel: "Kernel" = field(repr=False)
     scope: Scope | None
     actor: Actor
     call: IdempotentCall | None = None
     driver: Driver = field(kw_only=True, repr=False)
+    once: dict[str, str] = field(default_factory=dict, init=False, repr=False)
     _events: list[dict[str, Any]] = field(default_factory=list, init=False)
     _audit: list[dict[str, Any]] = field(default_factory=list, init=False)
     _result: UUID | None = field(default=None, init=False)

@@ -1,11 +1,12 @@
 """Answering a query from its plan: one prepared statement, its JSON passed on as it came."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 import msgspec
 from graphql import GraphQLError
+from strawberry.utils.str_converters import to_snake_case
 
 from gongzhi.core.api import Caller, CallerChanged, Holds, Invalid, Kernel, Scope, TooSlow
 from gongzhi.graphql.catalogue import Catalogue
@@ -13,6 +14,7 @@ from gongzhi.graphql.compiler import Compiler, reason_of
 from gongzhi.graphql.metrics import FALLBACKS
 from gongzhi.graphql.outline import Asking
 from gongzhi.graphql.plan import Plan, Unplanned
+from gongzhi.graphql.selection import Selected
 from gongzhi.graphql.steps import selected_of, stepped
 
 
@@ -67,10 +69,21 @@ class CompiledReads:
         if not await holds(epoch):
             raise CallerChanged
         try:
-            return told_json(self._kernel, caller, plan, columns, asking)
+            besides = {
+                key: await self._answered(caller, selected, asking) for key, selected in plan.answered.items()
+            }
+            return told_json(self._kernel, caller, plan, columns, asking, besides=besides)
         except Exception as error:
             # The plain executor tells it at its place, and the others beside it.
             raise Unplanned("a value that could not be made") from error
+
+    async def _answered(self, caller: Caller, selected: Selected, asking: Asking) -> bytes:
+        """What Python finds out, as the document asks for it."""
+        place = asking.outline.places.get(id(selected.nodes[0]))
+        told = {} if place is None else asking.arguments[place]
+        named = {to_snake_case(name): value for name, value in told.items()}
+        value = await selected.metadata["answered"](self._kernel, caller, **named)
+        return msgspec.json.encode(selected_of(value, selected, asking.outline.asked))
 
 
 def check(kernel: Kernel, catalogue: Catalogue, caller: Caller, plan: Plan) -> None:
@@ -78,7 +91,10 @@ def check(kernel: Kernel, catalogue: Catalogue, caller: Caller, plan: Plan) -> N
     path = "" if caller.scope is None else caller.scope.path
     if not all(caller.actor.may(permission, path) for permission in plan.permissions):
         raise Unplanned("refused")
-    if not all(caller.has(kernel.plugins.cards[name]) for name in plan.plugins(catalogue.models)):
+    plugins = plan.plugins(catalogue.models)
+    if plan.answered:
+        plugins |= {catalogue.fields[selected.name] for selected in plan.answered.values()}
+    if not all(caller.has(kernel.plugins.cards[name]) for name in plugins):
         raise Unplanned("refused")
 
 
@@ -89,10 +105,19 @@ def scope_parameters(caller: Caller, scope: Scope, plan: Plan) -> tuple[object, 
 
 
 def told_json(
-    kernel: Kernel, caller: Caller, plan: Plan, columns: Sequence[bytes | None], asking: Asking
+    kernel: Kernel,
+    caller: Caller,
+    plan: Plan,
+    columns: Sequence[bytes | None],
+    asking: Asking,
+    *,
+    besides: Mapping[str, bytes] | None = None,
 ) -> bytes:
-    """The object of a plan's answers."""
-    parts = dict(zip(plan.columns, columns, strict=True))
+    """The object of a plan's answers.
+
+    :param besides: answers that the plan knows nothing of, by response key.
+    """
+    parts = {**dict(zip(plan.columns, columns, strict=True)), **(besides or {})}
     for key, steps in plan.steps.items():
         part = parts[key]
         if part is not None:

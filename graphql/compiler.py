@@ -100,9 +100,11 @@ class Compiler:
             raise Unplanned("introspection")
         if selected.name in BY_ID:
             return self._by_id(selected, outline.kinds[selected.key])
-        metadata = selected.definition.extensions["strawberry-definition"].metadata
+        metadata = selected.metadata
         if "made" in metadata:
             return Root(selected, Form.MADE)
+        if "answered" in metadata:
+            return Root(selected, Form.ANSWERED)
         reading = metadata.get("needs")
         if isinstance(reading, Reading):
             named = get_named_type(selected.definition.type).name

@@ -244,4 +244,4 @@ class Context:
         # Not asked for a bare one, so it has a session for whoever resolves the payload.
         assert isinstance(performed.work, UnitOfWork)
         self._work = performed.work
-        return success.of(performed.result)
+        return success.of(performed.result, performed.work.once)

@@ -12,7 +12,7 @@ from graphql import GraphQLField, get_nullable_type, is_leaf_type, is_list_type
 
 from gongzhi.core.api import PAGE
 
-TOTAL, MUTATION, INTROSPECTION = 10, 10, 2000
+TOTAL, MUTATION, ANSWERED, INTROSPECTION = 10, 10, 200, 2000
 #: Plain fields of an object that cost a point together.
 LEAVES = 10
 

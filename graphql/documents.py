@@ -79,7 +79,7 @@ class Documents:
     """
 
     def __init__(self, schema: GraphQLSchema, *, hints: bool = True) -> None:
-        self._schema, self._hints = schema, hints
+        self.schema, self._hints = schema, hints
         self._kept: OrderedDict[tuple[str, str | None], Prepared | Faulty] = OrderedDict()
         self._characters = 0
 
@@ -121,13 +121,13 @@ class Documents:
         document = _parsed(query)
         depth = check_document(document)
         mistakes = validate(
-            self._schema, document, _RULES, max_errors=_MISTAKES, hide_suggestions=not self._hints
+            self.schema, document, _RULES, max_errors=_MISTAKES, hide_suggestions=not self._hints
         )
         if mistakes:
             raise NotValid([of_document(mistake) for mistake in mistakes[:_MISTAKES]])
         chosen = _chosen(document, operation)
         fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-        variables = Variables.of(self._schema, chosen)
+        variables = Variables.of(self.schema, chosen)
         return Prepared(document, chosen, fragments, depth, variables, _flag_names(chosen, fragments))
 
 

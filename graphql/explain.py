@@ -62,17 +62,15 @@ class Explainer:
 
     def __init__(self, plugins: Plugins) -> None:
         schema = build_schema(plugins)
-        self._core = schema._schema  # noqa: SLF001  # graphql-core's, which strawberry wraps
         self._catalogue = Catalogue.of(plugins, schema)
-        self._documents = Documents(self._core)
+        self._documents = Documents(schema._schema)  # noqa: SLF001  # graphql-core's, which strawberry wraps
 
     def explain(
         self, query: str, variables: Mapping[str, Any], scope: str, operation: str | None = None
     ) -> Explained:
         """How this document is answered in this kind of scope."""
         try:
-            prepared = self._documents.find(query, operation)
-            told = asking(self._core, self._catalogue.nodes, prepared, variables)
+            told = asking(self._documents, self._catalogue.nodes, query, variables, operation)
         except NotValid as error:
             return Explained(problems=[one["message"] for one in error.told])
         except Refusal as refusal:
@@ -84,9 +82,7 @@ class Explainer:
             return [self._part("query", lambda: Compiler(self._catalogue.nodes).ready(told, kind).plan, ())]
         parts = []
         for selected in told.outline.roots:
-            needs: Any = selected.name != "__typename" and selected.definition.extensions[
-                "strawberry-definition"
-            ].metadata.get("needs")
+            needs: Any = selected.name != "__typename" and selected.metadata.get("needs")
             command = (needs.permission.code,) if needs else ()
             parts.append(
                 self._part(

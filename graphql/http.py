@@ -25,7 +25,6 @@ from gongzhi.graphql.cost import Cost
 from gongzhi.graphql.documents import Documents
 from gongzhi.graphql.errors import Answer, MethodNotAllowed, NotValid, refused, told_error, unexpected
 from gongzhi.graphql.executor import Executor
-from gongzhi.graphql.limits import check_variables
 from gongzhi.graphql.metrics import PLAIN, READ, REFUSED, WRITTEN
 from gongzhi.graphql.outline import Asking, asking
 from gongzhi.graphql.requests import (
@@ -136,9 +135,13 @@ class Endpoint:
         :raises NotValid: it is no GraphQL of this schema.
         :raises Refusal: it is beyond a limit, or no request.
         """
-        check_variables(request.variables or {})
-        prepared = self._documents.find(request.query, request.operation_name)
-        return asking(self._core, self._catalogue.nodes, prepared, request.variables)
+        return asking(
+            self._documents,
+            self._catalogue.nodes,
+            request.query,
+            request.variables,
+            request.operation_name,
+        )
 
     def _check_introspection(self, caller: Caller, told: Asking) -> None:
         """:raises NotSignedIn: nobody asks a server that is in use for its schema."""

@@ -17,6 +17,7 @@ from graphql import (
 from gongzhi.core.api import Invalid, split_global_id
 from gongzhi.graphql.arguments import Reader, Told, reader_of
 from gongzhi.graphql.cost import (
+    ANSWERED,
     INTROSPECTION,
     LEAVES,
     MUTATION,
@@ -27,9 +28,9 @@ from gongzhi.graphql.cost import (
     is_leaf,
     is_list,
 )
-from gongzhi.graphql.documents import Prepared
+from gongzhi.graphql.documents import Documents, Prepared
 from gongzhi.graphql.errors import NotValid, of_document
-from gongzhi.graphql.limits import MOST_COST, MOST_NODES, LimitExceeded
+from gongzhi.graphql.limits import MOST_COST, MOST_NODES, LimitExceeded, check_variables
 from gongzhi.graphql.plan import Arguments
 from gongzhi.graphql.selection import Asked, Selected, TooManySelections
 
@@ -79,21 +80,29 @@ class Asking:
 
 
 def asking(
-    schema: GraphQLSchema, nodes: Container[str], prepared: Prepared, variables: Mapping[str, Any] | None
+    documents: Documents,
+    nodes: Container[str],
+    query: str,
+    variables: Mapping[str, Any] | None,
+    operation: str | None,
 ) -> Asking:
-    """This document with these variables.
+    """This document with these variables, within what one request may ask for.
 
-    :raises NotValid: the variables do not fit, or not where they stand.
+    :param nodes: the types that have ids of their own.
+    :raises NotValid: it is no GraphQL of this schema, or the variables do not fit, or not where they stand.
+    :raises RequestMalformed: it has no such operation.
     :raises LimitExceeded: it asks for more than one request may.
     """
     given = variables or {}
+    check_variables(given)
+    prepared = documents.find(query, operation)
     told = prepared.variables.told(given)
     told.coerced  # noqa: B018  # now, where it can be told
     flags = {name: told.coerced.get(name) for name in prepared.flag_names}
     if None in flags.values():
         raise NotValid([of_document(GraphQLError("A flag is true or false / 条件变量须为 true 或 false"))])
     try:
-        outline, under = _outline(schema, nodes, prepared, flags, told)
+        outline, under = _outline(documents.schema, nodes, prepared, flags, told)
     except TooManySelections:
         raise LimitExceeded.of("nodes", MOST_NODES) from None
     try:
@@ -161,6 +170,8 @@ class _Outliner:
         for root in roots:
             price.beneath.append(self._price(root, None))
             price.points += MUTATION if mutation else 0
+            if not root.name.startswith("__") and "answered" in root.metadata:
+                price.points += ANSWERED
         readers = [reader_of(selected, told) for selected in self._argued]
         return Outline(self._asked, roots, self._kinds, self._argued, readers, self._places, price.folded())
 

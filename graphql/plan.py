@@ -38,6 +38,14 @@ class Form(Enum):
     SINGLE = auto()
     #: What a command came to.
     RESULT = auto()
+    #: What a command tells once.
+    ONCE = auto()
+    #: What Python finds out, in transactions of its own.
+    ANSWERED = auto()
+
+
+#: Forms that the statement has no column for.
+APART = (Form.MADE, Form.ONCE, Form.ANSWERED)
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class Plan:
 
     :param keys: the response keys, in order.
     :param columns: those that the statement has a column of JSON for, in order, behind the policy's epoch.
-    :param made: those that are made from the caller.
+    :param made: those that are made from the caller; of ``answered``, those that Python finds out, with their fields.
     :param checks: arguments that must fit although the statement takes them nowhere.
     :param permissions: what the caller must have; of ``masks``, what decides whether columns show whole.
     :param steps: what is made in Python of columns, by response key of the root.
@@ -69,6 +77,7 @@ class Plan:
     keys: tuple[str, ...]
     columns: tuple[str, ...]
     made: Mapping[str, Callable[[Any], Any]]
+    answered: Mapping[str, Selected]
     sql: str
     binds: Sequence[Bind]
     checks: Sequence[Bind]

@@ -50,6 +50,17 @@ class Selected:
         definition: GraphQLField = self.parent.fields[self.name]
         return definition
 
+    @property
+    def python_name(self) -> str:
+        """The declared name of the field: strawberry keeps it with the definition."""
+        return str(self.definition.extensions["strawberry-definition"].python_name)
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What a root field was declared with."""
+        declared: Mapping[str, Any] = self.definition.extensions["strawberry-definition"].metadata
+        return declared
+
 
 @dataclass
 class Asked:

@@ -104,11 +104,6 @@ def fields_of(value: Any, fields: Sequence[Selected], asked: Asked) -> dict[str,
     return {
         field.key: field.parent.name
         if field.name == "__typename"
-        else _object(field.definition.type, getattr(value, python_name(field)), field, asked)
+        else _object(field.definition.type, getattr(value, field.python_name), field, asked)
         for field in fields
     }
-
-
-def python_name(selected: Selected) -> str:
-    """The declared name of a field: strawberry keeps it with the definition."""
-    return str(selected.definition.extensions["strawberry-definition"].python_name)

@@ -25,9 +25,9 @@ from gongzhi.core.api import (
 )
 from gongzhi.graphql.outline import Outline
 from gongzhi.graphql.pages import Page
-from gongzhi.graphql.plan import Arguments, Bind, Form, Plan, Root, Unplanned, given, then
+from gongzhi.graphql.plan import APART, Arguments, Bind, Form, Plan, Root, Unplanned, given, then
 from gongzhi.graphql.selection import Asked, Selected
-from gongzhi.graphql.steps import StepAt, python_name
+from gongzhi.graphql.steps import StepAt
 from gongzhi.graphql.values import (
     ROW,
     bounded,
@@ -109,15 +109,20 @@ class Writer:
         :param column: as what each comes; a connection of the domain's rows would decode JSON.
         """
         columns = {}
+        answered = {root.selected.key: root.selected for root in roots if root.form is Form.ANSWERED}
+        self.permissions.update(selected.metadata["needs"] for selected in answered.values())
         for root in roots:
-            if root.form is not Form.MADE:
+            if root.form not in APART:
                 with self.beneath(root.selected.key):
                     columns[root.selected.key] = self._root(root)
         sql = _SCOPE + "".join(f", ({part})::{column}" for part in columns.values()) + " from s"
         return Plan(
             keys=tuple(root.selected.key for root in roots),
             columns=tuple(columns),
-            made={root.selected.key: made_of(root.selected) for root in roots if root.form is Form.MADE},
+            made={
+                root.selected.key: root.selected.metadata["made"] for root in roots if root.form is Form.MADE
+            },
+            answered=answered,
             sql=sql,
             binds=self.binds,
             checks=self.checks,
@@ -192,13 +197,14 @@ class Writer:
 
     def _joined(self, child: Reading, alias: str, parent: Reading, parent_alias: str) -> list[str]:
         """The predicate that keeps a nested table within its parent's community."""
-        inner = belongs(child.model.__table__).key  # type: ignore[arg-type]
-        outer = belongs(parent.model.__table__).key  # type: ignore[arg-type]
-        if inner is None:
+        inner = belongs(child.model.__table__)  # type: ignore[arg-type]
+        outer = belongs(parent.model.__table__)  # type: ignore[arg-type]
+        if inner.key is None:
             return []
-        if outer is None:
-            return self.scoped(child, alias)
-        return [f"{alias}.{inner} = {parent_alias}.{outer}"]
+        communities = (Kind.TENANT, Kind.UPWARD)
+        if inner.kind in communities and outer.kind in communities:
+            return [f"{alias}.{inner.key} = {parent_alias}.{outer.key}"]
+        return self.scoped(child, alias)
 
     # Rows as JSON
 
@@ -215,7 +221,7 @@ class Writer:
             return f"'{reading.name}'::text"
         if selected.name == "id":
             return global_id_of(reading, f"{alias}.{column_of(reading, 'id').name}")
-        declared = reading.fields[python_name(selected)]
+        declared = reading.fields[selected.python_name]
         if isinstance(declared, One | Many):
             lead = self._one if isinstance(declared, One) else self._many
             return lead(selected, reading, declared, alias)  # type: ignore[arg-type]  # each its own
@@ -251,7 +257,7 @@ class Writer:
         return f"(select row_to_json({ROW}) from (select {named(told)}) {ROW})"
 
     def _one(self, selected: Selected, parent: Reading, declared: One, parent_alias: str) -> str:
-        target = parent.target(python_name(selected))
+        target = parent.target(selected.python_name)
         table, alias = self.open(target), self.alias()
         key = f"{alias}.{column_of(target, 'id').name} = {parent_alias}.{column_of(parent, declared.source).name}"
         where = " and ".join([key, *self._joined(target, alias, parent, parent_alias)])
@@ -260,7 +266,7 @@ class Writer:
 
     def _many(self, selected: Selected, parent: Reading, declared: Many, parent_alias: str) -> str:
         at = self.places[id(selected.nodes[0])]
-        target = parent.target(python_name(selected))
+        target = parent.target(selected.python_name)
         table, alias = self.open(target), self.alias()
         points = (
             f"{alias}.{column_of(target, declared.by).name} = {parent_alias}.{column_of(parent, 'id').name}"
@@ -315,10 +321,5 @@ _HERE = "@here"
 
 def rendered_on(root: Root, scope_kind: type) -> str:
     """The criterion of a root field that finds one object, on an alias to be named."""
-    criterion = root.selected.definition.extensions["strawberry-definition"].metadata["criterion"]
+    criterion = root.selected.metadata["criterion"]
     return rendered(criterion(_SYMBOLIC[scope_kind]), root.reading, _HERE)
-
-
-def made_of(selected: Selected) -> Any:
-    """What makes a root field of the caller."""
-    return selected.definition.extensions["strawberry-definition"].metadata["made"]

@@ -49,12 +49,14 @@ class Write:
     """A mutation of a document: the command, and the plan of its payload when it succeeds.
 
     :param success: the payload's type then.
+    :param once: the fields of it that are told once, by response key.
     """
 
     selected: Selected
     case: UseCase
     success: GraphQLObjectType
     plan: Plan
+    once: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,8 @@ class CompiledWrites:
             raise CallerChanged
         if None in texts:
             raise LookupError(f"{write.case.action} came to nothing that can be read")
-        return told_json(self._kernel, caller, plan, [text.encode() for text in texts], asking)
+        once = {key: msgspec.json.encode(performed.work.once.get(name)) for key, name in write.once.items()}
+        return told_json(self._kernel, caller, plan, [text.encode() for text in texts], asking, besides=once)
 
 
 def write_of(selected: Selected, asking: Asking, scope_kind: type) -> Write:
@@ -195,16 +198,25 @@ def write_of(selected: Selected, asking: Asking, scope_kind: type) -> Write:
     """
     if selected.name == "__typename":
         raise Unplanned("a mutation's __typename")
-    metadata = selected.definition.extensions["strawberry-definition"].metadata
+    metadata = selected.metadata
     asked = asking.outline.asked
     success: Any = asked.schema.get_type(metadata["success"].__name__)
     reading = reading_of(metadata["result"])
     writer = Writer.of(asking.outline, scope_kind, asking.arguments)
-    roots = [
-        Root(field, Form.TYPENAME) if field.name == "__typename" else Root(field, Form.RESULT, (reading,))
-        for field in writer.asked.beneath(selected, success)
-    ]
-    return Write(selected, metadata["needs"], success, writer.plan(roots, column="text"))
+    fields = writer.asked.beneath(selected, success)
+    once = {
+        field.key: field.python_name
+        for field in fields
+        if field.name != "__typename" and field.python_name in metadata["once"]
+    }
+
+    def root(field: Selected) -> Root:
+        if field.name == "__typename":
+            return Root(field, Form.TYPENAME)
+        return Root(field, Form.ONCE) if field.key in once else Root(field, Form.RESULT, (reading,))
+
+    plan = writer.plan([root(field) for field in fields], column="text")
+    return Write(selected, metadata["needs"], success, plan, once)
 
 
 def _problem(problem: Any, write: Write, asking: Asking) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from gongzhi.core.api import (
     Permission,
     PluginCard,
     Role,
+    Separation,
     Task,
     hookimpl,
     system_work,
@@ -55,6 +56,11 @@ def register_allows() -> Iterable[Allow]:
 
 
 @hookimpl
+def register_separations() -> Iterable[Separation]:
+    return policies.SEPARATIONS
+
+
+@hookimpl
 def register_events() -> Iterable[type[Event]]:
     return events.EVENTS
 
@@ -68,16 +74,18 @@ def register_tasks() -> Iterable[Task]:
 
 @hookimpl
 def register_queries() -> Iterable[type]:
+    from gongzhi.tenants.access.graphql import AccessQuery
     from gongzhi.tenants.graphql import TenantQuery
 
-    return (TenantQuery,)
+    return (TenantQuery, AccessQuery)
 
 
 @hookimpl
 def register_mutations() -> Iterable[type]:
+    from gongzhi.tenants.access.graphql import AccessMutation
     from gongzhi.tenants.graphql import TenantMutation
 
-    return (TenantMutation,)
+    return (TenantMutation, AccessMutation)
 
 
 @hookimpl

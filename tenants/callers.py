@@ -18,6 +18,7 @@ from gongzhi.core.api import (
     Kernel,
     NotSignedIn,
     Range,
+    RoleTable,
     Scope,
     ScopeUnknown,
     hash_token,
@@ -36,6 +37,7 @@ from gongzhi.tenants.models import (
     Tenant,
     TenantState,
 )
+from gongzhi.tenants.roles import granted
 
 _CODE = re.compile(r"[0-9]{6,15}P?")
 #: A token's last use is written at most this often.
@@ -86,7 +88,7 @@ async def find_caller(kernel: Kernel, credentials: Credentials) -> Caller:
         return Caller(actor=Actor(roles=kernel.roles, language=credentials.language), scope=None)
     refused: ScopeUnknown | None = None
     async with system_work(kernel) as work:
-        found = await _found(work.session, credentials)
+        found = await _found(work.session, kernel.roles, credentials)
         actor = Actor(
             roles=kernel.roles,
             grants=found.grants,
@@ -116,13 +118,15 @@ async def find_caller(kernel: Kernel, credentials: Credentials) -> Caller:
     )
 
 
-async def _found(session: AsyncSession, credentials: Credentials) -> _Found:
+async def _found(session: AsyncSession, table: RoleTable, credentials: Credentials) -> _Found:
     if credentials.bearer is not None:
-        return await _by_token(session, credentials.bearer)
-    return await _by_session(session, str(credentials.session), credentials.csrf)
+        return await _by_token(session, table, credentials.bearer)
+    signed_in = await session_behind(session, str(credentials.session), credentials.csrf)
+    grants, until = await grants_of(session, table, signed_in.account_id)
+    return _Found(signed_in.account_id, None, grants, min([signed_in.expires_at, *until]))
 
 
-async def _by_token(session: AsyncSession, bearer: str) -> _Found:
+async def _by_token(session: AsyncSession, table: RoleTable, bearer: str) -> _Found:
     query = (
         select(ApiToken, Area.path)
         .join(Area, Area.id == ApiToken.node_id)
@@ -142,13 +146,8 @@ async def _by_token(session: AsyncSession, bearer: str) -> _Found:
         await session.execute(update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=touched))
     only = None if token.permissions is None else frozenset(token.permissions)
     until = min(token.expires_at, touched + _TOUCH)
-    return _Found(None, token.id, (Grant(token.role, token.node_id, path),), until, only)
-
-
-async def _by_session(session: AsyncSession, cookie: str, csrf: str | None) -> _Found:
-    signed_in = await session_behind(session, cookie, csrf)
-    grants, until = await grants_of(session, signed_in.account_id)
-    return _Found(signed_in.account_id, None, grants, min([signed_in.expires_at, *until]))
+    grants = await granted(session, table, [(token.role, token.node_id, path)])
+    return _Found(None, token.id, grants, until, only)
 
 
 async def session_behind(session: AsyncSession, cookie: str, csrf: str | None) -> SignInSession:
@@ -174,7 +173,9 @@ async def session_behind(session: AsyncSession, cookie: str, csrf: str | None) -
     return found
 
 
-async def grants_of(session: AsyncSession, account_id: UUID) -> tuple[tuple[Grant, ...], list[datetime]]:
+async def grants_of(
+    session: AsyncSession, table: RoleTable, account_id: UUID
+) -> tuple[tuple[Grant, ...], list[datetime]]:
     """(the grants of this account that hold at this moment, the moments at which that changes)."""
     moment = now()
     query = (
@@ -186,9 +187,11 @@ async def grants_of(session: AsyncSession, account_id: UUID) -> tuple[tuple[Gran
         )
     )
     rows = (await session.execute(query)).all()
-    held = tuple(Grant(row.role, row.node_id, row.path) for row in rows if row.valid_from <= moment)
+    held = [(row.role, row.node_id, row.path) for row in rows if row.valid_from <= moment]
     turns = [row.valid_from for row in rows if row.valid_from > moment]
-    return held, turns + [row.valid_until for row in rows if row.valid_until is not None]
+    return await granted(session, table, held), turns + [
+        row.valid_until for row in rows if row.valid_until is not None
+    ]
 
 
 async def find_area(session: AsyncSession, named: str) -> Area | None:

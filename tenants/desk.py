@@ -1,25 +1,23 @@
 """What an operator does at the server's own command line: accounts, grants, tokens, switches, states."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongzhi.core.api import (
     Community,
-    Invalid,
     Kernel,
-    Level,
     NotFound,
     Range,
     Scope,
+    UnitOfWork,
     Words,
-    hash_token,
-    new_token,
     now,
     system_work,
     unit_of_work,
@@ -30,60 +28,23 @@ from gongzhi.tenants.models import (
     ApiToken,
     Area,
     AreaLevel,
+    Credential,
     GrantRow,
     PluginSwitch,
     SignInSession,
     Tenant,
 )
 from gongzhi.tenants.passwords import hash_password
+from gongzhi.tenants.service.accounts import LoginTaken, LoginUnfit, account_called
 from gongzhi.tenants.service.communities import ChangeState, Communities
+from gongzhi.tenants.service.grants import GiveRole, Grants, RevokeRole
 from gongzhi.tenants.service.switches import Plugins, SwitchPlugin
 from gongzhi.tenants.service.taken import add_unless_taken
+from gongzhi.tenants.service.tokens import IssueToken, RevokeToken, Tokens
 from gongzhi.tenants.sign_in import LOGIN
 
 #: How a community's life on the platform turns.
 Turn = Literal["suspend", "resume", "archive"]
-
-#: The nodes at which a role of a level is held.
-_HELD_AT = {
-    Level.COUNTY: (AreaLevel.COUNTY,),
-    Level.STREET: (AreaLevel.COUNTY, AreaLevel.STREET, AreaLevel.AREA),
-    Level.COMMUNITY: (AreaLevel.COMMUNITY,),
-    Level.GRID: (AreaLevel.COMMUNITY,),
-    Level.PLATFORM: (),
-}
-
-
-class LoginUnfit(Invalid):
-    """A login has three to forty small letters, digits, dots, dashes."""
-
-    code = "ACCOUNT_LOGIN_UNFIT"
-    zh = "账号须为3至40位小写字母、数字、点、横线或下划线"
-    en = "A login has 3 to 40 small letters, digits, dots, dashes or underscores"
-
-
-class LoginTaken(Invalid):
-    """There is an account of this login."""
-
-    code = "ACCOUNT_LOGIN_TAKEN"
-    zh = "账号“{login}”已存在"
-    en = "There is an account “{login}” already"
-
-
-class RoleUnfit(Invalid):
-    """The role is unknown, not held at such a node, or not offered there."""
-
-    code = "GRANT_ROLE_UNFIT"
-    zh = "角色“{role}”不能在此辖区授予；可选：{roles}"
-    en = "The role “{role}” can't be given at this node; possible: {roles}"
-
-
-class PermissionUnknown(Invalid):
-    """A token is limited to some of its role's permissions; one that could do nothing is not made."""
-
-    code = "TOKEN_PERMISSION_UNKNOWN"
-    zh = "角色“{role}”没有此项权限：{unknown}；可选：{allowed}"
-    en = "The role “{role}” has no permission {unknown}; it has: {allowed}"
 
 
 @dataclass(frozen=True)
@@ -123,9 +84,11 @@ async def create_account(
     if not LOGIN.fullmatch(login):
         raise LoginUnfit(path="login", problem="")
     made = password or secrets.token_urlsafe(12)
-    account = Account(login=login, display_name=display_name, password_hash=hash_password(made))
+    account = Account(login=login, display_name=display_name)
+    hashed = hash_password(made)
     async with system_work(kernel) as work:
         await add_unless_taken(work, account, LoginTaken(path="login", login=login, problem=""))
+        work.session.add(Credential(account_id=account.id, password_hash=hashed))
         work.audit("tenants.account.create", account)
     return MadeAccount(login, None if password else made)
 
@@ -135,7 +98,7 @@ async def set_password(kernel: Kernel, login: str, password: str) -> None:
     hashed = hash_password(password)
     async with system_work(kernel) as work:
         account = await _account(work.session, login)
-        account.password_hash = hashed
+        await work.session.merge(Credential(account_id=account.id, password_hash=hashed, set_at=now()))
         await work.session.execute(delete(SignInSession).where(SignInSession.account_id == account.id))
         work.audit("tenants.account.set_password", account)
 
@@ -157,6 +120,13 @@ async def _account(session: AsyncSession, login: str) -> Account:
     return account
 
 
+@asynccontextmanager
+async def _at(kernel: Kernel, code: str) -> AsyncIterator[UnitOfWork]:
+    """Work at the node with this code, as the operator of the server."""
+    async with unit_of_work(kernel, await scope_at(kernel, code), kernel.robot("desk")) as work:
+        yield work
+
+
 async def grant(
     kernel: Kernel, login: str, role: str, code: str, *, reason: str, days: int | None = None
 ) -> None:
@@ -164,20 +134,9 @@ async def grant(
 
     :raises RoleUnfit: the role is not held at such a node, or the community's blueprint does not offer it.
     """
-    scope = await scope_at(kernel, code)
-    async with system_work(kernel, scope=scope) as work:
-        account = await _account(work.session, login)
-        await _check_role(kernel, work.session, role, scope)
-        row = await _grant_row(work.session, account, role, scope)
-        if row is None:
-            row = GrantRow(account_id=account.id, node_id=scope.node, role=role)
-            work.session.add(row)
-        elif row.valid_until is not None and row.valid_until <= now():
-            row.valid_from = now()
-        row.reason = reason
-        row.valid_until = None if days is None else now() + timedelta(days=days)
-        await work.flush()
-        work.audit("tenants.grant.give", row, fields=("role",))
+    until = None if days is None else now() + timedelta(days=days)
+    async with _at(kernel, code) as work:
+        await Grants(work).give(GiveRole(login=login, role=role, valid_until=until, reason=reason))
 
 
 async def revoke_grant(kernel: Kernel, login: str, role: str, code: str) -> None:
@@ -185,46 +144,13 @@ async def revoke_grant(kernel: Kernel, login: str, role: str, code: str) -> None
 
     :raises NotFound: it is not held there.
     """
-    scope = await scope_at(kernel, code)
-    async with system_work(kernel, scope=scope) as work:
-        account = await _account(work.session, login)
-        row = await _grant_row(work.session, account, role, scope)
-        if row is None or (row.valid_until is not None and row.valid_until <= now()):
+    async with _at(kernel, code) as work:
+        account_id = await account_called(work, login)
+        held = (GrantRow.account_id == account_id, GrantRow.node_id == work.stream, GrantRow.role == role)
+        grant_id = (await work.session.scalars(select(GrantRow.id).where(*held))).one_or_none()
+        if grant_id is None:
             raise NotFound(what=Words(zh=f"授权 {role}", en=f"grant {role}"))
-        row.valid_until = now()
-        work.audit("tenants.grant.revoke", row, fields=("role",))
-
-
-async def _grant_row(session: AsyncSession, account: Account, role: str, scope: Scope) -> GrantRow | None:
-    query = select(GrantRow).where(
-        GrantRow.account_id == account.id, GrantRow.node_id == scope.node, GrantRow.role == role
-    )
-    found: GrantRow | None = (await session.scalars(query)).one_or_none()
-    return found
-
-
-async def _check_role(kernel: Kernel, session: AsyncSession, role: str, scope: Scope) -> None:
-    level = (await session.scalars(select(Area.level).where(Area.id == scope.node))).one()
-    roles = kernel.roles.roles.values()
-    offered = {known.code for known in roles if known.anywhere or level in _HELD_AT[known.level]}
-    tenant = await session.get(Tenant, scope.node)
-    if tenant is not None and tenant.roles:
-        offered &= {*tenant.roles, *(known.code for known in roles if known.anywhere)}
-    if role not in offered:
-        raise RoleUnfit(path="role", role=role, roles=", ".join(sorted(offered)) or "-", problem="")
-
-
-def _check_permissions(kernel: Kernel, role: str, permissions: Collection[str] | None) -> None:
-    """A token's permissions are some of its role's; one that could do nothing is not made."""
-    allowed = kernel.roles.allowed(role)
-    if unknown := sorted(set(permissions or ()) - allowed):
-        raise PermissionUnknown(
-            path="permissions",
-            unknown=", ".join(unknown),
-            role=role,
-            allowed=", ".join(sorted(allowed)),
-            problem="",
-        )
+        await Grants(work).revoke(RevokeRole(grant_id=grant_id, reason="由服务器命令行收回"))
 
 
 async def create_token(
@@ -240,46 +166,32 @@ async def create_token(
 
     :param permissions: what of the role's permissions the token is limited to; None for all of them.
     :raises RoleUnfit: no role is called so, or it is not held at such a node.
-    :raises PermissionUnknown: the role does not allow one of them.
+    :raises TokenPermissionUnknown: the role does not allow one of them.
     """
-    scope = await scope_at(kernel, code)
-    token = new_token("gz_")
-    async with system_work(kernel, scope=scope) as work:
-        await _check_role(kernel, work.session, role, scope)
-        _check_permissions(kernel, role, permissions)
-        row = ApiToken(
-            label=label,
-            token_hash=hash_token(token),
-            node_id=scope.node,
-            role=role,
-            permissions=None if permissions is None else sorted(permissions),
-            expires_at=now() + timedelta(days=days),
-        )
-        work.session.add(row)
-        await work.flush()
-        work.audit("tenants.token.create", row, fields=("role", "permissions"))
-    return token
+    limited = None if permissions is None else list(permissions)
+    async with _at(kernel, code) as work:
+        await Tokens(work).issue(IssueToken(label=label, role=role, days=days, permissions=limited))
+        return work.once["secret"]
 
 
 async def revoke_tokens(kernel: Kernel, code: str, label: str) -> int:
     """Revoke the tokens of this label at a node; answers how many."""
-    scope = await scope_at(kernel, code)
-    async with system_work(kernel, scope=scope) as work:
-        revoking = (
-            update(ApiToken)
-            .where(ApiToken.node_id == scope.node, ApiToken.label == label, ApiToken.revoked_at.is_(None))
-            .values(revoked_at=now())
-            .returning(ApiToken.id)
+    async with _at(kernel, code) as work:
+        working = (
+            ApiToken.node_id == work.stream,
+            ApiToken.label == label,
+            ApiToken.revoked_at.is_(None),
+            ApiToken.expires_at > now(),
         )
-        revoked = (await work.session.scalars(revoking)).all()
-        work.audit("tenants.token.revoke")
-    return len(revoked)
+        ids = (await work.session.scalars(select(ApiToken.id).where(*working))).all()
+        for token_id in ids:
+            await Tokens(work).withdraw(RevokeToken(token_id=token_id))
+    return len(ids)
 
 
 async def switch_plugin(kernel: Kernel, code: str, plugin: str, turn: str) -> None:
     """Switch a plugin on or off in a community, as the operator of the server."""
-    scope = await scope_at(kernel, code)
-    async with unit_of_work(kernel, scope, kernel.robot("desk")) as work:
+    async with _at(kernel, code) as work:
         switches = Plugins(work)
         switch = SwitchPlugin(plugin=plugin)
         await (switches.enable(switch) if turn == "enable" else switches.disable(switch))

@@ -24,7 +24,7 @@ from gongzhi.core.api import (
     system_work,
 )
 from gongzhi.tenants.callers import session_behind
-from gongzhi.tenants.models import Account, SignInFailure, SignInSession
+from gongzhi.tenants.models import Account, Credential, SignInFailure, SignInSession
 from gongzhi.tenants.passwords import password_fits
 
 #: What a login looks like; anything else is nobody's.
@@ -80,9 +80,8 @@ async def sign_in(kernel: Kernel, told: SignIn, *, address: str) -> SignedIn:
     }
     async with system_work(kernel) as work:
         attempts = await _attempt(work.session, limits)
-        account = await _account(work.session, told.login)
+        account, kept = await _account(work.session, told.login)
     # Outside any transaction and off the event loop: a hash takes a while by design.
-    kept = account.password_hash if account is not None and account.active else None
     fits = await asyncio.to_thread(password_fits, kept, told.password)
     async with system_work(kernel) as work:
         if account is not None:
@@ -117,13 +116,20 @@ async def _attempt(session: AsyncSession, limits: Mapping[bytes, int]) -> dict[b
     return attempts
 
 
-async def _account(session: AsyncSession, login: str) -> Account | None:
+async def _account(session: AsyncSession, login: str) -> tuple[Account | None, str | None]:
+    """(the account, the hash of its password where it may sign in)."""
     if not LOGIN.fullmatch(login):
-        return None
-    found: Account | None = (
-        await session.scalars(select(Account).where(Account.login == login))
-    ).one_or_none()
-    return found
+        return None, None
+    query = (
+        select(Account, Credential.password_hash)
+        .outerjoin(Credential, Credential.account_id == Account.id)
+        .where(Account.login == login)
+    )
+    found = (await session.execute(query)).one_or_none()
+    if found is None:
+        return None, None
+    account, kept = found
+    return account, kept if account.active else None
 
 
 async def _forgive(session: AsyncSession, attempts: Mapping[bytes, UUID]) -> None:

@@ -47,6 +47,13 @@ ALLOWS = (
         "mediator",
         (ROSTER_READ, CASE_READ, PARTY_IDENTIFY, CASE_OPEN, CASE_MEDIATE, CASE_CLOSE, TALLY_READ),
     ),
+    Allow(
+        "mediation_clerk",
+        (ROSTER_READ, ROSTER_KEEP, CASE_READ, PARTY_IDENTIFY, CASE_OPEN, TALLY_READ),
+    ),
+    Allow("grid_head", (ROSTER_READ, CASE_OPEN)),
     Allow("grid_worker", (ROSTER_READ, CASE_OPEN)),
+    Allow("county_analyst", (TALLY_READ,)),
+    Allow("justice_reviewer", (ROSTER_READ, TALLY_READ)),
     Allow("integrator", (ROSTER_READ, CASE_READ, TALLY_READ)),
 )

@@ -1,6 +1,15 @@
 """Who is on the platform: divisions, the tree, communities, grids, households, persons, accounts."""
 
-from gongzhi.tenants.models.accounts import Account, ApiToken, GrantRow, SignInFailure, SignInSession
+from gongzhi.tenants.models.accounts import (
+    OWN,
+    Account,
+    ApiToken,
+    Credential,
+    GrantRow,
+    OwnRole,
+    SignInFailure,
+    SignInSession,
+)
 from gongzhi.tenants.models.communities import (
     Grid,
     GridKind,
@@ -25,6 +34,7 @@ from gongzhi.tenants.models.tree import (
 
 __all__ = [
     "NODE_STEP",
+    "OWN",
     "Account",
     "ApiToken",
     "Area",
@@ -32,6 +42,7 @@ __all__ = [
     "AreaLevel",
     "CodeStatus",
     "Consent",
+    "Credential",
     "Division",
     "DivisionLevel",
     "DivisionSuccessor",
@@ -40,6 +51,7 @@ __all__ = [
     "GridKind",
     "GridVersion",
     "Household",
+    "OwnRole",
     "Person",
     "PluginSwitch",
     "ProfileFigure",

@@ -3,27 +3,48 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, Text
+from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gongzhi.core.api import Base, new_id, now, platform_rows
+from gongzhi.core.api import Base, CodeEnum, Level, NodeRow, Versioned, new_id, now, platform_rows
 from gongzhi.tenants.models.tree import SCHEMA
 
+#: What the code of a node's own role begins with; the rest is its id.
+OWN = "own:"
 
-class Account(Base):
-    """Somebody who signs in."""
+
+class Account(Versioned, Base):
+    """Somebody who signs in.
+
+    :param node_id: the node whose administrator opened it and looks after it; None for the platform's own people.
+    :param activation_hash: of the code with which its owner sets a password, until it is used.
+    """
 
     __tablename__ = "account"
+    __belongs__ = platform_rows(key="node_id", app=("select", "insert", "update"))
+    __table_args__ = (Index("account_node_idx", "node_id", "id"), {"schema": SCHEMA})
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    node_id: Mapped[UUID | None] = mapped_column(ForeignKey(f"{SCHEMA}.area.id"))
+    login: Mapped[str] = mapped_column(unique=True)
+    display_name: Mapped[str]
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    activation_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    activation_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Credential(Base):
+    """The hash of an account's password; apart, so that nothing that serves requests ever reads it."""
+
+    __tablename__ = "credential"
     __belongs__ = platform_rows()
     __table_args__ = ({"schema": SCHEMA},)
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    login: Mapped[str] = mapped_column(unique=True)
-    display_name: Mapped[str]
+    account_id: Mapped[UUID] = mapped_column(ForeignKey(f"{SCHEMA}.account.id"), primary_key=True)
     password_hash: Mapped[str]
-    active: Mapped[bool] = mapped_column(Boolean, default=True)
-    created_at: Mapped[datetime] = mapped_column(default=now)
+    set_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class SignInSession(Base):
@@ -44,8 +65,8 @@ class ApiToken(Base):
     """An integrator's token, bound to a node; hashed at rest, shown once."""
 
     __tablename__ = "api_token"
-    __belongs__ = platform_rows(key="node_id", app=("select",), erase="delete")
-    __table_args__ = ({"schema": SCHEMA},)
+    __belongs__ = platform_rows(key="node_id", app=("select", "insert", "update"), erase="delete")
+    __table_args__ = (Index("api_token_node_idx", "node_id", "id"), {"schema": SCHEMA})
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     label: Mapped[str]
@@ -54,6 +75,7 @@ class ApiToken(Base):
     role: Mapped[str]
     permissions: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     created_at: Mapped[datetime] = mapped_column(default=now)
+    created_by: Mapped[UUID | None]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
@@ -63,9 +85,10 @@ class GrantRow(Base):
     """A role that an account holds at a node, and who gave it why."""
 
     __tablename__ = "grant"
-    __belongs__ = platform_rows(key="node_id", app=("select",), erase="delete")
+    __belongs__ = platform_rows(key="node_id", app=("select", "insert", "update"), erase="delete")
     __table_args__ = (
         Index("grant_account_idx", "account_id", "node_id", "role", unique=True),
+        Index("grant_node_idx", "node_id", "id"),
         {"schema": SCHEMA},
     )
 
@@ -77,6 +100,29 @@ class GrantRow(Base):
     valid_until: Mapped[datetime | None]
     granted_by: Mapped[UUID | None]
     reason: Mapped[str]
+
+
+class OwnRole(NodeRow, Versioned, Base):
+    """A role that a node made for its own people (自定义角色), of permissions that its level may give.
+
+    :param allowed: permissions it brings; ``denied``: those it takes away, whatever else its holder has.
+    :param included: codes of roles whose permissions it brings as well.
+    """
+
+    __tablename__ = "own_role"
+    __table_args__ = (UniqueConstraint("node_id", "name"), {"schema": SCHEMA})
+
+    name: Mapped[str]
+    level: Mapped[Level] = mapped_column(CodeEnum(Level))
+    allowed: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    denied: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    included: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    retired_at: Mapped[datetime | None]
+
+    @property
+    def code(self) -> str:
+        """What grants call it."""
+        return f"{OWN}{self.id}"
 
 
 class SignInFailure(Base):

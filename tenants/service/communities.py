@@ -54,7 +54,7 @@ class Communities(Service):
         """Resume a suspended community (恢复)."""
         return await self._turn(change, TenantState.SUSPENDED, TenantState.ACTIVE, "resume")
 
-    @use_case(policies.COMMUNITY_STEER, where="range")
+    @use_case(policies.COMMUNITY_ARCHIVE, where="range")
     async def archive(self, change: ChangeState) -> Tenant:
         """Archive a suspended community for good: its data stays until its retention ends (归档)."""
         return await self._turn(change, TenantState.SUSPENDED, TenantState.ARCHIVED, "archive")

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from gongzhi.core import clock
+from gongzhi.core.actor import Actor, Grant
 from gongzhi.core.caller import Caller
 from gongzhi.core.commands import (
     Input,
@@ -33,7 +34,7 @@ from gongzhi.core.errors import (
 )
 from gongzhi.core.ids import global_id
 from gongzhi.core.models import Audit, Idempotency, Job
-from gongzhi.core.permissions import Actor, Allow, Grant, Level, Permission, Role, RoleTable
+from gongzhi.core.permissions import Allow, Level, Permission, Role, RoleTable
 from gongzhi.core.relay import sweep
 from gongzhi.core.scope import Community, Range
 from gongzhi.core.system import system_work

@@ -90,6 +90,10 @@ class TestTheHook:
         given = {code for role in kernel.roles.roles for code in kernel.roles.allowed(role)}
         assert given == set(kernel.roles.permissions)
 
+    def test_register_separations(self, kernel):
+        pairs = {(pair.first.code, pair.second.code) for pair in kernel.roles.separations}
+        assert ("tenants.community:steer", "tenants.community:archive") in pairs
+
     def test_register_queries(self, plugins):
         from gongzhi.graphql.catalogue import root_fields
 

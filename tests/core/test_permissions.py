@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gongzhi.core.actor import Actor, Grant
 from gongzhi.core.errors import Forbidden, NotSignedIn
-from gongzhi.core.permissions import Actor, Allow, Grant, Level, Permission, Role, RoleTable
+from gongzhi.core.permissions import Allow, Level, Permission, Role, RoleTable
 
 READ, WRITE = Permission("room.thing:read", "查看", "Read"), Permission("room.thing:write", "修改", "Write")
 CLERK = Role("clerk", Level.STREET, "办事员", "Clerk")

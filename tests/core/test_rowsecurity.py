@@ -258,7 +258,7 @@ class TestPolicies:
         assert said["tenants.tenant", "update"] == (beneath.format("node_id"),) * 2
         assert said["core.outbox", "insert"] == (None, beneath.format("scope_id"))
         assert said["tenants.area", "select"] == ("true", None)
-        assert ("tenants.account", "select") not in said
+        assert ("tenants.credential", "select") not in said
         assert ("core.audit", "update") not in said
 
     def test_open_everything_to_owner_and_system(self, schemas):

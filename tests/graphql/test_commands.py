@@ -8,6 +8,7 @@ import structlog.testing
 from gongzhi.core.db import UnitOfWork
 from gongzhi.core.ids import global_id, new_id
 from gongzhi.core.testing import Name
+from gongzhi.tenants import desk
 
 TERM = 'appointedOn: "2020-01-01", termEndsOn: "2099-01-01"'
 CASE = (
@@ -16,7 +17,7 @@ CASE = (
 )
 
 
-NOTHING = {"Grid": [], "Mediator": [], "Case": [], "outbox": [], "audit": []}
+NOTHING = {"Grid": [], "Household": [], "Mediator": [], "Case": [], "outbox": [], "audit": []}
 
 
 class TestProblems:
@@ -248,7 +249,7 @@ class TestOtherCommands:
         assert taken["consent"]["withdrawnAt"] is not None
         assert taken["consent"]["version"] == 2
 
-    async def test_of_a_communitys_life(self, client, county, token_for_county):
+    async def test_of_a_communitys_life(self, client, county, kernel, token_for_county):
         operator = client.as_(token_for_county)
         query = "{ communities(order: OLDEST, first: 1) { nodes { id version state } } }"
         [found] = (await operator.ask(query)).data["communities"]["nodes"]
@@ -261,7 +262,10 @@ class TestOtherCommands:
         told["version"] = resumed["community"]["version"]
         again = await operator.do("suspendCommunity", told, read="community { version }")
         told["version"] = again["community"]["version"]
-        archived = await operator.do("archiveCommunity", told, read="community { state }")
+        refused = await operator.do("archiveCommunity", told)
+        assert refused["code"] == "DUTIES_SEPARATED"
+        second = await desk.create_token(kernel, county.county, label="second", role="county_operator")
+        archived = await client.as_(second).do("archiveCommunity", told, read="community { state }")
         assert archived["community"] == {"state": "ARCHIVED"}
 
     async def test_of_a_plugins_settings(self, admin):

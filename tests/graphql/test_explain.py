@@ -63,7 +63,7 @@ def test_nothing_that_is_shipped_falls_back(explainer, text, operation):
     for scope in SCOPES:
         prepared = explainer._documents.find(text, name)
         variables = {
-            one.variable.name.value: sample_of(explainer._core, one.type)
+            one.variable.name.value: sample_of(explainer._documents.schema, one.type)
             for one in prepared.operation.variable_definitions or ()
         }
         explained = explainer.explain(text, variables, scope, name)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from gongzhi.core.actor import Actor
 from gongzhi.core.api import Caller, Community, Credentials, NotSignedIn, TooMany
-from gongzhi.core.permissions import Actor
 from gongzhi.graphql import http
 from gongzhi.graphql.budget import Allowance, Budgets
 from gongzhi.graphql.http import Endpoint

@@ -238,7 +238,7 @@ class TestAccount:
         result = gongzhi("account", "create", "somebody", "--name", "某人")
 
         [password] = re.findall(r"shown once: (\S{16})$", result.output, re.MULTILINE)
-        [(kept,)] = found("select password_hash from tenants.account where login = 'somebody'")
+        [(kept,)] = found("select password_hash from tenants.credential")
         assert kept.startswith("$argon2id$")
         assert password not in kept
         again = gongzhi("account", "create", "somebody", "--name", "某人")
@@ -256,7 +256,7 @@ class TestAccount:
 
     def test_gets_another_password(self, gongzhi, found):
         gongzhi("account", "create", "somebody", "--name", "某人")
-        kept = "select password_hash from tenants.account"
+        kept = "select password_hash from tenants.credential"
         before = found(kept)
 
         result = gongzhi("account", "password", "somebody", told="correct horse battery\n" * 2)

@@ -18,7 +18,7 @@ async def held(kernel, login):
     """The roles this account holds now."""
     async with system_work(kernel) as work:
         account = await desk._account(work.session, login)
-        return sorted(grant.role for grant in (await grants_of(work.session, account.id))[0])
+        return sorted(grant.role for grant in (await grants_of(work.session, kernel.roles, account.id))[0])
 
 
 @pytest.fixture
@@ -64,14 +64,25 @@ class TestAccount:
         assert sorted(type(one).__name__ for one in made) == ["LoginTaken", "MadeAccount"]
 
     async def test_has_no_weak_password(self, kernel, login, rows_of):
-        before = rows_of(kernel, "select password_hash from tenants.account where login = %s", login)
+        before = rows_of(
+            kernel,
+            "select c.password_hash from tenants.credential c join tenants.account a on a.id = c.account_id where a.login = %s",
+            login,
+        )
 
         with pytest.raises(PasswordWeak):
             await desk.set_password(kernel, login, "short")
         with pytest.raises(PasswordWeak):
             await desk.create_account(kernel, "weak-one", "某人", password="short")
 
-        assert rows_of(kernel, "select password_hash from tenants.account where login = %s", login) == before
+        assert (
+            rows_of(
+                kernel,
+                "select c.password_hash from tenants.credential c join tenants.account a on a.id = c.account_id where a.login = %s",
+                login,
+            )
+            == before
+        )
         assert rows_of(kernel, "select 1 from tenants.account where login = 'weak-one'") == []
 
     async def test_that_nobody_has_is_not_found(self, kernel, county):

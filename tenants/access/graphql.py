@@ -1,0 +1,487 @@
+"""What clients see of accounts, roles, grants and tokens, and the reasons behind every answer."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from gongzhi.core.api import (
+    Argument,
+    Caller,
+    Equals,
+    Invalid,
+    Kernel,
+    Level,
+    Node,
+    Order,
+    Permission,
+    Role,
+    Words,
+    answered,
+    column,
+    global_id,
+    item,
+    listing,
+    many,
+    mutation,
+    of_caller,
+    one,
+    parse_global_id,
+    reads,
+    step,
+    system_work,
+)
+from gongzhi.tenants import models, policies
+from gongzhi.tenants.access import holdings as held
+from gongzhi.tenants.access import preview as previewing
+from gongzhi.tenants.access import reasons
+from gongzhi.tenants.graphql import Area
+from gongzhi.tenants.roles import known_permissions, may_give
+from gongzhi.tenants.service.accounts import Accounts
+from gongzhi.tenants.service.grants import Grants
+from gongzhi.tenants.service.own_roles import OwnRoles
+from gongzhi.tenants.service.tokens import Tokens
+
+strawberry.enum(Level, name="RoleLevel", description="Levels at which roles are held (角色层级).")
+
+#: How many holders or grants a page shows unless told, and at most.
+_PAGE, _MOST = 50, 500
+
+
+@reads(
+    models.GrantRow,
+    permission=policies.GRANT_READ,
+    filters=(Equals("role"),),
+    orders=(Order("NEWEST", "id", descending=True), Order("OLDEST", "id")),
+)
+class Grant(Node):
+    """A role that an account holds at a node, who gave it and why (授权)."""
+
+    role: str = column("The role's code (角色代码).")
+    valid_from: dt.datetime = column("From when on (起).")
+    valid_until: dt.datetime | None = column("Until when; null for good (止).")
+    reason: str = column("Why (事由).")
+    area: Area | None = one("node_id", "Where it is held (辖区).")
+    account: Annotated["Account", strawberry.lazy("gongzhi.tenants.access.graphql")] | None = one(
+        "account_id", "Whose it is, where this area opened the account (账号)."
+    )
+
+
+@reads(
+    models.Account,
+    permission=policies.GRANT_READ,
+    filters=(Equals("login"), Equals("active")),
+    orders=(Order("LOGIN", "login"), Order("NEWEST", "id", descending=True)),
+)
+class Account(Node):
+    """Somebody who signs in (账号)."""
+
+    login: str = column("The sign-in name (登录名).")
+    display_name: str = column("The name colleagues know (姓名).")
+    active: bool = column("Open, not closed (启用).")
+    created_at: dt.datetime = column("When it was opened (开设时间).")
+    version: int = column("Goes up with every change (版本号).")
+    area: Area | None = one("node_id", "Who looks after it (所属辖区).")
+    grants: list[Grant] = many("account_id", "The roles given here (授权).")
+
+
+@reads(models.ApiToken, permission=policies.GRANT_READ, filters=(Equals("label"), Equals("role")))
+class ApiToken(Node):
+    """A token of another system; the secret itself is nowhere (对接令牌)."""
+
+    label: str = column("What it is for (用途).")
+    role: str = column("What it may do at most (角色).")
+    permissions: list[str] | None = column("What it is limited to; null for all of the role (权限范围).")
+    created_at: dt.datetime = column("When it was issued (签发时间).")
+    expires_at: dt.datetime = column("When it ends (到期时间).")
+    revoked_at: dt.datetime | None = column("When it was revoked, if it was (吊销时间).")
+    last_used_at: dt.datetime | None = column("When it was last used, to five minutes (最近使用).")
+    area: Area | None = one("node_id", "Where it works (辖区).")
+
+
+@reads(models.OwnRole, permission=policies.GRANT_READ, filters=(Equals("level"),))
+class OwnRole(Node):
+    """A role that the node made for its own people (自定义角色)."""
+
+    name: str = column("What people call it (名称).")
+    level: Level = column("The level at which it is held (层级).")
+    code: str = step(
+        lambda row, _kernel: f"{models.OWN}{row.id}", "What grants call it (代码).", needs=("id",)
+    )
+    allowed: list[str] = column("What it allows (允许的权限).")
+    denied: list[str] = column("What it takes away (禁止的权限).")
+    included: list[str] = column("Roles whose permissions it brings (包含的角色).")
+    retired_at: dt.datetime | None = column("When it was retired, if it was (停用时间).")
+    version: int = column("Goes up with every change (版本号).")
+
+
+@strawberry.type(description="A built-in role (内置角色).")
+class BuiltInRole:
+    """A built-in role."""
+
+    code: str = strawberry.field(description="The role's code (角色代码).")
+    zh: str = strawberry.field(description="Its Chinese name (中文名).")
+    en: str = strawberry.field(description="Its English name (英文名).")
+    level: Level = strawberry.field(description="The level at which it is held (层级).")
+    permissions: list[str] = strawberry.field(description="What it allows (权限).")
+    may_give: bool = strawberry.field(description="The caller may give it in the scope (可授予).")
+
+
+@strawberry.type(description="A right to one kind of act on one kind of object (权限).")
+class PermissionInfo:
+    """A permission."""
+
+    code: str = strawberry.field(description="Such as mediation.case:read (权限代码).")
+    zh: str = strawberry.field(description="Its Chinese name (中文名).")
+    en: str = strawberry.field(description="Its English name (英文名).")
+
+
+@strawberry.type(description="A place in the tree (辖区).")
+class AccessPlace:
+    """A place in the tree."""
+
+    area_id: strawberry.ID = strawberry.field(description="The area's id (辖区编号).")
+    code: str | None = strawberry.field(description="Its division code (区划代码).")
+    name: str = strawberry.field(description="Its name (名称).")
+    level: models.AreaLevel = strawberry.field(description="How high it lies (层级).")
+
+    @classmethod
+    def of(cls, area: models.Area) -> "AccessPlace":
+        """This area."""
+        return cls(
+            area_id=strawberry.ID(global_id("Area", area.id)),
+            code=area.code,
+            name=area.name,
+            level=area.level,
+        )
+
+
+@strawberry.type(description="A grant that reaches the place asked about (生效的授权).")
+class AccessGrant:
+    """A grant that reaches the place asked about."""
+
+    grant_id: strawberry.ID = strawberry.field(description="The grant's id (授权编号).")
+    account_id: strawberry.ID = strawberry.field(description="The account's id (账号编号).")
+    login: str = strawberry.field(description="The account's sign-in name (登录名).")
+    display_name: str = strawberry.field(description="The name colleagues know (姓名).")
+    role: str = strawberry.field(description="The role's code (角色代码).")
+    role_name: str = strawberry.field(description="What people call it (角色名称).")
+    place: AccessPlace = strawberry.field(description="Where it is held (辖区).")
+    reason: str = strawberry.field(description="Why it was given (事由).")
+    valid_until: dt.datetime | None = strawberry.field(description="Until when; null for good (止).")
+    permissions: list[str] = strawberry.field(description="What it allows (权限).")
+
+    @classmethod
+    def of(cls, kernel: Kernel, one: held.Holding) -> "AccessGrant":
+        """This holding."""
+        return cls(
+            grant_id=strawberry.ID(global_id("Grant", one.id)),
+            account_id=strawberry.ID(global_id("Account", one.account_id)),
+            login=one.login,
+            display_name=one.display_name,
+            role=one.grant.role,
+            role_name=one.grant.role if one.role is None else one.role.zh,
+            place=AccessPlace.of(one.area),
+            reason=one.reason,
+            valid_until=one.valid_until,
+            permissions=sorted(kernel.roles.codes(one.powers.left)),
+        )
+
+
+@strawberry.type(description="A role that would do, and who may give it (可行的授权).")
+class AccessOffer:
+    """A role that would do, and who may give it."""
+
+    role: str = strawberry.field(description="The role's code (角色代码).")
+    role_name: str = strawberry.field(description="What people call it (角色名称).")
+    place: AccessPlace = strawberry.field(description="Where it would be held (辖区).")
+    permissions: list[str] = strawberry.field(description="All that it would bring (连带的权限).")
+    givers: list[AccessGrant] = strawberry.field(description="Who may give it there, up to five (可授权人).")
+
+
+@strawberry.type(description="Why an account may do something, or may not (权限说明).")
+class AccessReasons:
+    """Why an account may do something, or may not."""
+
+    allowed: bool = strawberry.field(description="It may (允许).")
+    place: AccessPlace = strawberry.field(description="The place the object belongs to (所属辖区).")
+    chain: list[AccessGrant] = strawberry.field(
+        description="The grants that allow it, from the county down (授权链)."
+    )
+    denials: list[AccessGrant] = strawberry.field(
+        description="The grants that forbid it; one is enough (禁止的授权)."
+    )
+    offers: list[AccessOffer] = strawberry.field(
+        description="The smallest grants that would allow it, up to three (可行的授权)."
+    )
+    switched_off: str | None = strawberry.field(
+        description="The plugin that is switched off there (未启用的模块)."
+    )
+
+
+@strawberry.type(description="A page of grants (授权列表).")
+class AccessPage:
+    """A page of grants."""
+
+    nodes: list[AccessGrant] = strawberry.field(description="The grants, from the county down (授权).")
+    total_count: int = strawberry.field(description="How many there are in all (总数).")
+    end_cursor: str | None = strawberry.field(description="For after, where there is more (下一页游标).")
+
+
+@strawberry.type(description="Rows of a kind that would become readable (新增可见).")
+class OpenedKind:
+    """Rows of a kind that would become readable."""
+
+    kind: str = strawberry.field(description="The type of object (对象类型).")
+    rows: int = strawberry.field(description="How many (条数).")
+
+
+@strawberry.type(description="Duties that two people should have (职责分离).")
+class SeparatedDuties:
+    """Duties that two people should have."""
+
+    first: str = strawberry.field(description="The one permission (权限一).")
+    second: str = strawberry.field(description="The other (权限二).")
+    why: str = strawberry.field(description="Why (理由).")
+
+
+@strawberry.type(description="What a grant would change (授权预览).")
+class GrantPreview:
+    """What a grant would change."""
+
+    place: AccessPlace = strawberry.field(description="Where it would be held (辖区).")
+    nodes: int = strawberry.field(description="How many nodes it would reach (涉及辖区数).")
+    permissions: list[str] = strawberry.field(description="Permissions that are new there (新增权限).")
+    opened: list[OpenedKind] = strawberry.field(description="What would become readable, by kind (新增可见).")
+    conflicts: list[SeparatedDuties] = strawberry.field(
+        description="Duties it would bring together; one object never sees both (职责冲突)."
+    )
+
+
+def _id_of(given: str, kind: str, path: str) -> UUID:
+    """:raises Invalid: it is the id of something else."""
+    name, row_id = parse_global_id(given, path=path)
+    if name != kind:
+        problem = Words(zh=f"须为 {kind} 的编号", en=f"an id of a {kind} is wanted")
+        raise Invalid(path=path, problem=problem)
+    return row_id
+
+
+def _known(kernel: Kernel, code: str) -> Permission:
+    """:raises PermissionUnknown: there is none of this code."""
+    [found] = known_permissions(kernel.roles, [code], path="permission")
+    return found
+
+
+async def _explain(
+    kernel: Kernel, caller: Caller, *, account_id: str, permission: str, object_id: str | None
+) -> AccessReasons:
+    found = await reasons.explain(
+        kernel,
+        caller,
+        account_id=_id_of(account_id, "Account", "accountId"),
+        permission=_known(kernel, permission),
+        area=await reasons.area_of(kernel, caller, object_id),
+    )
+    return AccessReasons(
+        allowed=found.allowed,
+        place=AccessPlace.of(found.area),
+        chain=[AccessGrant.of(kernel, one) for one in found.chain],
+        denials=[AccessGrant.of(kernel, one) for one in found.denials],
+        offers=[_offer(kernel, one) for one in found.offers],
+        switched_off=found.switched_off,
+    )
+
+
+def _offer(kernel: Kernel, one: reasons.Offer) -> AccessOffer:
+    return AccessOffer(
+        role=one.role.code,
+        role_name=one.role.zh,
+        place=AccessPlace.of(one.area),
+        permissions=sorted(kernel.roles.codes(one.powers.left)),
+        givers=[AccessGrant.of(kernel, giver) for giver in one.givers],
+    )
+
+
+async def _who_can(
+    kernel: Kernel,
+    caller: Caller,
+    *,
+    permission: str,
+    node_id: str | None,
+    first: int | None,
+    after: str | None,
+) -> AccessPage:
+    known = _known(kernel, permission)
+    area = await reasons.area_of(kernel, caller, node_id)
+    bit = 1 << kernel.roles.bits[known.code]
+    async with system_work(kernel) as work:
+        reaching = await held.holdings(work.session, kernel.roles, held.reaching(area.path))
+    able = {
+        account
+        for account in {one.account_id for one in reaching}
+        if held.together(one for one in reaching if one.account_id == account).left & bit
+    }
+    found = [one for one in reaching if one.account_id in able and one.powers.allow & bit]
+    return _page(kernel, found, first, after)
+
+
+async def _access_of(
+    kernel: Kernel, caller: Caller, *, account_id: str, first: int | None, after: str | None
+) -> AccessPage:
+    scope = caller.scope
+    assert scope is not None
+    wanted = _id_of(account_id, "Account", "accountId")
+    async with system_work(kernel) as work:
+        found = await held.holdings(work.session, kernel.roles, models.Account.id == wanted)
+    mine = [
+        one for one in found if one.area.path.startswith(scope.path) or scope.path.startswith(one.area.path)
+    ]
+    return _page(kernel, mine, first, after)
+
+
+def _page(kernel: Kernel, found: Sequence[held.Holding], first: int | None, after: str | None) -> AccessPage:
+    """:raises Invalid: more is asked for than a page shows, or the cursor is none of ours."""
+    many_ = _PAGE if first is None else first
+    if not 1 <= many_ <= _MOST:
+        raise Invalid(path="first", problem=Words(zh=f"须为1至{_MOST}", en=f"1 to {_MOST}"))
+    ids = [str(one.id) for one in found]
+    if after is not None and after not in ids:
+        raise Invalid(path="after", problem=Words(zh="游标无效，请重新查询", en="no such place; ask again"))
+    start = 0 if after is None else ids.index(after) + 1
+    shown = found[start : start + many_]
+    return AccessPage(
+        nodes=[AccessGrant.of(kernel, one) for one in shown],
+        total_count=len(found),
+        end_cursor=ids[start + many_ - 1] if start + many_ < len(found) else None,
+    )
+
+
+async def _preview(
+    kernel: Kernel, caller: Caller, *, role: str, node_id: str | None, account_id: str | None
+) -> GrantPreview:
+    area = await reasons.area_of(kernel, caller, node_id)
+    account = None if account_id is None else _id_of(account_id, "Account", "accountId")
+    found = await previewing.preview(kernel, caller, account_id=account, role=role, node=area)
+    language = caller.actor.language
+    return GrantPreview(
+        place=AccessPlace.of(found.area),
+        nodes=found.nodes,
+        permissions=[permission.code for permission in found.permissions],
+        opened=[OpenedKind(kind=one.reading.name, rows=one.rows) for one in found.opened],
+        conflicts=[
+            SeparatedDuties(first=pair.first.code, second=pair.second.code, why=getattr(pair.words, language))
+            for pair in found.conflicts
+        ],
+    )
+
+
+def _roles(caller: Caller) -> list[BuiltInRole]:
+    """About what anybody signed in may know."""
+    actor = caller.actor
+    _ = actor.caller_id
+    path = caller.scope.path if caller.scope else ""
+    giving = actor.may(policies.GRANT_GIVE, path)
+
+    def told(role: Role) -> BuiltInRole:
+        powers = actor.roles.powers(role.code)
+        return BuiltInRole(
+            code=role.code,
+            zh=role.zh,
+            en=role.en,
+            level=role.level,
+            permissions=sorted(actor.roles.codes(powers.left)),
+            may_give=giving and may_give(actor, role, powers, path),
+        )
+
+    return [told(role) for role in actor.roles.roles.values()]
+
+
+def _permissions(caller: Caller) -> list[PermissionInfo]:
+    """About what anybody signed in may know."""
+    _ = caller.actor.caller_id
+    known: Any = caller.actor.roles.permissions
+    return [PermissionInfo(code=one.code, zh=one.zh, en=one.en) for _code, one in sorted(known.items())]
+
+
+_ACCOUNT = Argument(strawberry.ID, "Which account (账号).")
+_PERMISSION = Argument(str, "Which permission, such as mediation.case:read (权限代码).")
+_NODE = Argument(strawberry.ID | None, "At which node; the scope's own unless told (辖区).", None)
+_FIRST = Argument(int | None, "The first so many, 50 unless told, up to 500 (前几条).", None)
+_AFTER = Argument(str | None, "After this cursor (在此游标之后).", None)
+
+
+class AccessQuery:
+    """What may be asked about who may do what."""
+
+    account = item(Account, "An account by its id (账号).")
+    accounts = listing(Account, "The accounts that the scope's nodes opened (账号列表).")
+    grant = item(Grant, "A grant by its id (授权).")
+    grants = listing(Grant, "The grants of the scope (授权列表).")
+    api_tokens = listing(ApiToken, "The tokens of the scope (令牌列表).")
+    own_roles = listing(OwnRole, "The roles that the scope's nodes made (自定义角色列表).")
+    built_in_roles = of_caller(_roles, list[BuiltInRole] | None, "All built-in roles (内置角色列表).")
+    permissions = of_caller(_permissions, list[PermissionInfo] | None, "All permissions (权限列表).")
+    explain_access = answered(
+        _explain,
+        AccessReasons | None,
+        "Why an account may do something with an object, or what it lacks (权限说明).",
+        arguments={
+            "account_id": _ACCOUNT,
+            "permission": _PERMISSION,
+            "object_id": Argument(
+                strawberry.ID | None, "With which object; the scope's node unless told (对象).", None
+            ),
+        },
+        needs=policies.GRANT_READ,
+    )
+    who_can = answered(
+        _who_can,
+        AccessPage | None,
+        "Everybody who may do something at a node, by which grant (谁可以).",
+        arguments={"permission": _PERMISSION, "node_id": _NODE, "first": _FIRST, "after": _AFTER},
+        needs=policies.GRANT_READ,
+    )
+    access_of = answered(
+        _access_of,
+        AccessPage | None,
+        "All that an account holds in the scope, beneath and above it (账号的授权).",
+        arguments={"account_id": _ACCOUNT, "first": _FIRST, "after": _AFTER},
+        needs=policies.GRANT_READ,
+    )
+    preview_grant = answered(
+        _preview,
+        GrantPreview | None,
+        "What giving a role would open: nodes, and rows by kind (授权预览).",
+        arguments={
+            "role": Argument(str, "The role's code (角色代码)."),
+            "node_id": _NODE,
+            "account_id": Argument(
+                strawberry.ID | None, "For this account; for a new one unless told (账号).", None
+            ),
+        },
+        needs=policies.GRANT_READ,
+    )
+
+
+_TOLD_ONCE = "The token itself, told this once; null when the mutation is repeated (令牌原文，仅显示一次)."
+_CODE = "With it the owner sets a password within seven days; told this once (激活码，仅显示一次)."
+
+
+class AccessMutation:
+    """What may be done about who may do what."""
+
+    open_account = mutation(Accounts.open, Account, once={"activation_code": _CODE})
+    reset_account = mutation(Accounts.reset, Account, once={"activation_code": _CODE})
+    close_account = mutation(Accounts.close, Account)
+    reopen_account = mutation(Accounts.reopen, Account)
+    give_role = mutation(Grants.give, Grant)
+    revoke_grant = mutation(Grants.revoke, Grant)
+    make_role = mutation(OwnRoles.make, OwnRole)
+    change_role = mutation(OwnRoles.change, OwnRole)
+    retire_role = mutation(OwnRoles.retire, OwnRole)
+    issue_token = mutation(Tokens.issue, ApiToken, once={"secret": _TOLD_ONCE})
+    rotate_token = mutation(Tokens.rotate, ApiToken, once={"secret": _TOLD_ONCE})
+    revoke_token = mutation(Tokens.withdraw, ApiToken)

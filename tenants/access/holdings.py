@@ -1,0 +1,109 @@
+"""Who holds which role where at this moment, with what it brings."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gongzhi.core.api import STEP, Grant, Level, Powers, Role, RoleTable, now
+from gongzhi.tenants.models import Account, Area, AreaLevel, GrantRow, OwnRole
+from gongzhi.tenants.roles import as_role, granted, held_at, rows_of
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A grant that holds, with whose it is and where.
+
+    :param role: None where the role is gone.
+    """
+
+    id: UUID
+    account_id: UUID
+    login: str
+    display_name: str
+    area: Area
+    grant: Grant
+    role: Role | None
+    powers: Powers
+    reason: str
+    valid_until: dt.datetime | None
+
+
+def at_and_above(path: str) -> list[str]:
+    """The paths of the nodes whose grants reach this one, from the county down."""
+    steps = path.rstrip(STEP).split(STEP)
+    return [STEP.join(steps[:count]) + STEP for count in range(1, len(steps) + 1)]
+
+
+async def holdings(session: AsyncSession, table: RoleTable, *where: ColumnElement[bool]) -> list[Holding]:
+    """The grants of open accounts that hold now and meet these conditions, from the county down."""
+    moment = now()
+    query = (
+        select(GrantRow, Account, Area)
+        .join(Account, Account.id == GrantRow.account_id)
+        .join(Area, Area.id == GrantRow.node_id)
+        .where(
+            GrantRow.valid_from <= moment,
+            or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > moment),
+            Account.active.is_(True),
+            *where,
+        )
+        .order_by(Area.path, GrantRow.role, GrantRow.id)
+    )
+    rows: Sequence[Any] = (await session.execute(query)).all()
+    grants = await granted(session, table, [(row.role, area.id, area.path) for row, _account, area in rows])
+    return [
+        Holding(
+            id=row.id,
+            account_id=account.id,
+            login=account.login,
+            display_name=account.display_name,
+            area=area,
+            grant=grant,
+            role=grant.held or table.roles.get(grant.role),
+            powers=table.powers(grant.role) if grant.powers is None else grant.powers,
+            reason=row.reason,
+            valid_until=row.valid_until,
+        )
+        for (row, account, area), grant in zip(rows, grants, strict=True)
+    ]
+
+
+def reaching(path: str) -> ColumnElement[bool]:
+    """The condition that a grant reaches this path."""
+    return Area.path.in_(at_and_above(path))
+
+
+def together(held: Iterable[Holding]) -> Powers:
+    """What these bring together."""
+    powers = Powers()
+    for one in held:
+        powers = powers.with_(one.powers)
+    return powers
+
+
+async def offered_roles(
+    session: AsyncSession, table: RoleTable, areas: Iterable[Area]
+) -> list[tuple[Role, Powers, Area]]:
+    """The roles that may be held at these nodes, each with what it brings."""
+    found = []
+    for area in areas:
+        own: Sequence[OwnRole] = (
+            await session.scalars(
+                select(OwnRole).where(OwnRole.node_id == area.id, OwnRole.retired_at.is_(None))
+            )
+        ).all()
+        powers = table.with_rows(rows_of(own)) if own else {}
+        roles = [(role, table.powers(role.code)) for role in table.roles.values()]
+        roles += [(as_role(one), powers[one.code]) for one in own if one.code in powers]
+        found += [(role, brings, area) for role, brings in roles if held_at(role, area.level)]
+    return found
+
+
+def level_of(area: Area) -> Level:
+    """The level of a node, as roles have levels; an uncoded area counts as a street."""
+    return Level.STREET if area.level is AreaLevel.AREA else Level(area.level.value)

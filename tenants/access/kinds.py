@@ -1,0 +1,25 @@
+"""The kinds of object that have ids, and what reading each needs: as the schema has them."""
+
+from functools import cache
+from typing import Any
+
+from gongzhi.core.api import Base, Node, Reading
+
+
+@cache
+def readings() -> tuple[Reading, ...]:
+    """What is declared of every type whose objects have ids, in a stable order."""
+    found = {}
+    waiting: list[Any] = list(Node.__subclasses__())
+    while waiting:
+        one = waiting.pop()
+        waiting += one.__subclasses__()
+        declared = getattr(one, "__reading__", None)
+        if isinstance(declared, Reading):
+            found[declared.name] = declared
+    return tuple(found[name] for name in sorted(found))
+
+
+def model_called(name: str) -> type[Base] | None:
+    """The model of the type of this name."""
+    return next((one.model for one in readings() if one.name == name), None)

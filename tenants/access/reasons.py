@@ -1,0 +1,179 @@
+"""Why an account may do something with an object: the grants that say so; or the smallest that would."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import inspect, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gongzhi.core.api import (
+    Actor,
+    Base,
+    Caller,
+    Community,
+    Grant,
+    Kernel,
+    NotFound,
+    Permission,
+    Powers,
+    Range,
+    Role,
+    Scope,
+    belongs,
+    parse_global_id,
+    reading,
+    system_work,
+)
+from gongzhi.tenants import policies
+from gongzhi.tenants.access.holdings import Holding, at_and_above, holdings, offered_roles, reaching, together
+from gongzhi.tenants.callers import switched_on
+from gongzhi.tenants.models import Account, Area, AreaLevel
+from gongzhi.tenants.roles import may_give
+
+#: How many ways to get what is missing are told, and how many people who may open each.
+_OFFERS, _GIVERS = 3, 5
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A role that would do at a node, and who may give it there."""
+
+    role: Role
+    powers: Powers
+    area: Area
+    givers: tuple[Holding, ...]
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Why an account may or may not.
+
+    :param chain: the grants that allow it, from the county down; ``denials``, those that forbid it.
+    :param offers: the smallest grants that would allow it, where nothing forbids it.
+    :param switched_off: the plugin that the community has not switched on, if that is in the way.
+    """
+
+    allowed: bool
+    area: Area
+    chain: tuple[Holding, ...]
+    denials: tuple[Holding, ...]
+    offers: tuple[Offer, ...] = ()
+    switched_off: str | None = field(default=None)
+
+
+async def area_of(kernel: Kernel, caller: Caller, object_id: str | None) -> Area:
+    """The node that an object belongs to, which is the scope's own without one; nothing outside the scope is found.
+
+    :raises NotFound: there is no such object here.
+    """
+    scope = caller.scope
+    assert scope is not None
+    model, row_id = (Area, scope.node) if object_id is None else _named(object_id)
+    async with reading(kernel, scope, caller.actor) as work:
+        node = row_id if model is Area else await _node_of(work.session, scope, model, row_id)
+        area = None if node is None else await work.session.get(Area, node)
+    if area is None or not area.path.startswith(scope.path):
+        raise NotFound(what="object")
+    return area
+
+
+def _named(object_id: str) -> tuple[type[Base], UUID]:
+    """The model and the id that a global id says.
+
+    :raises NotFound: it says no kind of object.
+    """
+    from gongzhi.tenants.access.kinds import model_called
+
+    kind, row_id = parse_global_id(object_id, path="objectId")
+    model = model_called(kind)
+    if model is None:
+        raise NotFound(what="object")
+    return model, row_id
+
+
+async def _node_of(session: AsyncSession, scope: Scope, model: type[Base], row_id: UUID) -> UUID | None:
+    key = belongs(model.__table__).key  # type: ignore[arg-type]  # always a Table
+    table: Any = inspect(model).local_table
+    column = table.c.id if key is None else table.c[key]
+    query = select(column).where(table.c.id == row_id)
+    if key is not None and isinstance(scope, Community):
+        query = query.where(column == scope.node)
+    found: UUID | None = (await session.scalars(query)).one_or_none()
+    return found
+
+
+async def explain(
+    kernel: Kernel, caller: Caller, *, account_id: UUID, permission: Permission, area: Area
+) -> Reasons:
+    """Why this account may or may not use this permission at this node.
+
+    :raises NotFound: no such account, or none that has to do with the caller's area.
+    """
+    table = kernel.roles
+    bit = 1 << table.bits[permission.code]
+    async with system_work(kernel) as work:
+        held = await holdings(work.session, table, reaching(area.path), Account.id == account_id)
+        if not held:
+            await _check_account(work.session, caller, account_id)
+        chain = tuple(one for one in held if one.powers.allow & bit)
+        denials = tuple(one for one in held if one.powers.deny & bit)
+        off = await _switched_off(kernel, work.session, permission, area)
+        allowed = bool(together(held).left & bit) and off is None
+        offers = () if allowed or denials else await _offers(work.session, kernel, bit, area)
+    return Reasons(allowed, area, chain, denials, offers, off)
+
+
+async def _check_account(session: AsyncSession, caller: Caller, account_id: UUID) -> None:
+    """:raises NotFound: this account is none of the caller's business."""
+    scope = caller.scope
+    assert scope is not None
+    account = await session.get(Account, account_id)
+    home = None if account is None or account.node_id is None else await session.get(Area, account.node_id)
+    if home is not None and home.path.startswith(scope.path):
+        return
+    beneath = Range(scope.node, scope.path)
+    here = await holdings(
+        session, caller.actor.roles, Account.id == account_id, Area.path >= beneath.lo, Area.path < beneath.hi
+    )
+    if not here:
+        raise NotFound(what="Account")
+
+
+async def _switched_off(
+    kernel: Kernel, session: AsyncSession, permission: Permission, area: Area
+) -> str | None:
+    card = kernel.plugins.cards.get(permission.code.partition(".")[0])
+    if card is None or not card.switchable or area.level is not AreaLevel.COMMUNITY:
+        return None
+    return None if card.name in await switched_on(session, area.id) else card.name
+
+
+async def _offers(session: AsyncSession, kernel: Kernel, bit: int, area: Area) -> tuple[Offer, ...]:
+    """The roles that bring it, the one that brings least and reaches least first."""
+    above = at_and_above(area.path)
+    areas = list((await session.scalars(select(Area).where(Area.path.in_(above)).order_by(Area.path))).all())
+    fitting = [one for one in await offered_roles(session, kernel.roles, areas) if one[1].left & bit]
+    fitting.sort(key=lambda one: (-len(one[2].path), one[1].allow.bit_count(), one[0].code))
+    held = await holdings(session, kernel.roles, reaching(area.path))
+    return tuple(
+        Offer(role, powers, where, givers_of(kernel, held, role, powers, where.path)[:_GIVERS])
+        for role, powers, where in fitting[:_OFFERS]
+    )
+
+
+def givers_of(
+    kernel: Kernel, held: list[Holding], role: Role, powers: Powers, path: str
+) -> tuple[Holding, ...]:
+    """Whose grants let them give this role at this path, one for each account."""
+    by_account: dict[UUID, list[Holding]] = {}
+    for one in held:
+        if path.startswith(one.grant.path):
+            by_account.setdefault(one.account_id, []).append(one)
+    found = []
+    for account_id, theirs in by_account.items():
+        grants: tuple[Grant, ...] = tuple(one.grant for one in theirs)
+        actor = Actor(roles=kernel.roles, grants=grants, account_id=account_id)
+        if actor.may(policies.GRANT_GIVE, path) and may_give(actor, role, powers, path):
+            found.append(theirs[-1])
+    return tuple(found)

@@ -1,0 +1,92 @@
+"""Giving roles to accounts at nodes, and taking them back."""
+
+import datetime as dt
+from typing import Annotated
+from uuid import UUID
+
+from sqlalchemy import select
+
+from gongzhi.core.api import Input, Invalid, NotFound, Words, ref, told, use_case
+from gongzhi.tenants import policies
+from gongzhi.tenants.models import GrantRow
+from gongzhi.tenants.service.accounts import account_called
+from gongzhi.tenants.service.giving import Giving
+
+
+class PeriodUnfit(Invalid):
+    """A grant ends after it begins, and not in the past."""
+
+    code = "GRANT_PERIOD_UNFIT"
+    zh = "授权的截止时间须晚于开始时间，且不早于现在"
+    en = "A grant ends after it begins, and not in the past"
+
+
+class GiveRole(Input, frozen=True, kw_only=True):
+    """A role for an account at a node, for good or for a time (授权)."""
+
+    login: Annotated[str, told("The account's sign-in name (账号).", min_length=3, max_length=40)]
+    role: Annotated[str, told("The role's code (角色代码).", min_length=2, max_length=60)]
+    node_id: (
+        Annotated[UUID, ref("Area", "Where it is held; the scope's own node unless told (辖区).")] | None
+    ) = None
+    valid_from: Annotated[dt.datetime, told("From when on; at once unless told (起).")] | None = None
+    valid_until: Annotated[dt.datetime, told("Until when; for good unless told (止).")] | None = None
+    reason: Annotated[str, told("Why, for whoever looks at it later (事由).", min_length=2, max_length=200)]
+
+
+class RevokeRole(Input, frozen=True):
+    """A grant that ends now (收回授权)."""
+
+    grant_id: Annotated[UUID, ref("Grant", "Which grant (授权).")]
+    reason: Annotated[str, told("Why (事由).", min_length=2, max_length=200)]
+
+
+class Grants(Giving):
+    """Who holds which role where, in one's own area."""
+
+    @use_case(policies.GRANT_GIVE, where="anywhere")
+    async def give(self, given: GiveRole) -> GrantRow:
+        """Give an account a role at a node; given again, its period and reason change (授予角色)."""
+        area = await self._area(given.node_id)
+        role, powers = await self.role_at(given.role, area)
+        self._check_may_give(role, powers, area.path)
+        self._check_period(given)
+        account_id = await account_called(self.work, given.login)
+        await self._turn_at(area.id)
+        before = await self._givers(area)
+        query = select(GrantRow).where(
+            GrantRow.account_id == account_id, GrantRow.node_id == area.id, GrantRow.role == given.role
+        )
+        row: GrantRow | None = (await self.session.scalars(query)).one_or_none()
+        if row is None:
+            row = GrantRow(account_id=account_id, node_id=area.id, role=given.role, valid_from=self.work.at)
+            self.session.add(row)
+        elif row.valid_until is not None and row.valid_until <= self.work.at:
+            row.valid_from = self.work.at
+        row.valid_from = given.valid_from or row.valid_from
+        row.valid_until = given.valid_until
+        row.reason, row.granted_by = given.reason, self.work.actor.account_id
+        await self._check_admins(area, before)
+        return row
+
+    @use_case(policies.GRANT_GIVE, where="anywhere")
+    async def revoke(self, revoked: RevokeRole) -> GrantRow:
+        """Take a role back; it ends at this moment (收回角色)."""
+        row = await self.work.load(GrantRow, revoked.grant_id)
+        area = await self._area(row.node_id)
+        if row.valid_until is not None and row.valid_until <= self.work.at:
+            raise NotFound(what=Words(zh="有效的授权", en="grant that holds"))
+        role, powers = await self._role(row.role)
+        if role is not None:
+            self._check_may_give(role, powers, area.path)
+        await self._turn_at(area.id)
+        before = await self._givers(area)
+        row.valid_until = self.work.at
+        row.reason = revoked.reason
+        await self._check_admins(area, before)
+        return row
+
+    def _check_period(self, given: GiveRole) -> None:
+        since = given.valid_from or self.work.at
+        if given.valid_until is not None and given.valid_until <= max(since, self.work.at):
+            raise PeriodUnfit(path="validUntil", problem="")
