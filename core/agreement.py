@@ -50,7 +50,8 @@ def _of_field(reading: Reading, name: str, declared: Field) -> Iterator[str]:
         nullable = _nullable(reading.model, declared.source)
         if nullable is None:
             yield f"reads {declared.source}, which is no column"
-        elif nullable is not optional:
+        elif nullable is not optional and not (optional and declared.mask is not None):
+            # What a mask leaves out may be null although the column never is.
             yield f"may be null {'in the table alone' if nullable else 'for clients alone'}"
     elif isinstance(declared, One):
         if _nullable(reading.model, declared.source) is None:

@@ -61,6 +61,7 @@ from gongzhi.core.masking import (
     mask_id_number,
     mask_name,
     mask_phone,
+    small_cell,
 )
 from gongzhi.core.migrations import History
 from gongzhi.core.models import Audit, Job, JobState, Outbox
@@ -270,6 +271,7 @@ __all__ = [
     "search_keys",
     "shared_rows",
     "single",
+    "small_cell",
     "sort_key",
     "split_global_id",
     "start_job",

@@ -2,11 +2,11 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, case, func
 
 from gongzhi.core import clock
 from gongzhi.core.errors import Invalid
@@ -124,6 +124,15 @@ def mask_name(name: str) -> str:
 def first_character(name: Any) -> ColumnElement[str]:
     """The same for a column, in SQL: the first character and two stars, for a surname is not always one."""
     return func.left(name, 1) + "**"
+
+
+def small_cell(least: int) -> Callable[[Any], ColumnElement[Any]]:
+    """Leaves a count out (null) where it is so small that it may point at somebody: from one to below ``least``."""
+
+    def suppressed(count: Any) -> ColumnElement[Any]:
+        return case((count.between(1, least - 1), None), else_=count)
+
+    return suppressed
 
 
 def _keep_last_two(number: str) -> str:

@@ -48,7 +48,7 @@ Compare codes, never messages: a code is stable for ever, a message may be worde
 leaves an entry in the audit.
 
 In `errors[]`, `extensions.code` is the code; `extensions.argument` says which argument is meant, where one is; `extensions.reference` comes
-with `UNEXPECTED`. `POST /session` answers in the same shape: 401 `SIGN_IN_REFUSED`, 403 `CSRF_MISSING`, 429 `RATE_LIMITED`, else 400.
+with `UNEXPECTED`. `POST /session` and `POST /session/activate` answer in the same shape: 401 `SIGN_IN_REFUSED`, 401 `ACTIVATION_REFUSED`, 403 `CSRF_MISSING`, 429 `RATE_LIMITED`, else 400.
 """
 
 #: What graphql-core refuses has no class of ours.

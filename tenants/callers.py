@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongzhi.core.api import (
     Actor,
+    Audit,
     Caller,
     Community,
     Credentials,
@@ -77,6 +78,14 @@ class _Found:
     only: frozenset[str] | None = None
 
 
+class _TokenEnded(NotSignedIn):
+    """A token of ours that has expired or was revoked; its node is told that somebody uses it."""
+
+    def __init__(self, token: ApiToken) -> None:
+        super().__init__()
+        self.token = token
+
+
 async def find_caller(kernel: Kernel, credentials: Credentials) -> Caller:
     """The caller behind these credentials; without any, nobody in no scope.
 
@@ -86,6 +95,23 @@ async def find_caller(kernel: Kernel, credentials: Credentials) -> Caller:
     """
     if credentials.bearer is None and credentials.session is None:
         return Caller(actor=Actor(roles=kernel.roles, language=credentials.language), scope=None)
+    try:
+        return await _look_up(kernel, credentials)
+    except _TokenEnded as error:
+        await _note_use(kernel, error.token)
+        raise NotSignedIn from None
+
+
+async def _note_use(kernel: Kernel, token: ApiToken) -> None:
+    """Keep on record that a token was used after its end; once in a while, for whoever tries, tries again."""
+    async with system_work(kernel, scope=await kernel.scope_of(token.node_id)) as work:
+        query = select(Audit.id).where(Audit.subject_id == token.id, Audit.at > now() - _TOUCH).limit(1)
+        if (await work.session.scalars(query)).first() is None:
+            work.actor = Actor(roles=kernel.roles, token_id=token.id)
+            work.audit("tenants.token.use", token, outcome=NotSignedIn.code)
+
+
+async def _look_up(kernel: Kernel, credentials: Credentials) -> Caller:
     refused: ScopeUnknown | None = None
     async with system_work(kernel) as work:
         found = await _found(work.session, kernel.roles, credentials)
@@ -130,16 +156,14 @@ async def _by_token(session: AsyncSession, table: RoleTable, bearer: str) -> _Fo
     query = (
         select(ApiToken, Area.path)
         .join(Area, Area.id == ApiToken.node_id)
-        .where(
-            ApiToken.token_hash == hash_token(bearer),
-            ApiToken.revoked_at.is_(None),
-            ApiToken.expires_at > now(),
-        )
+        .where(ApiToken.token_hash == hash_token(bearer))
     )
     row = (await session.execute(query)).one_or_none()
     if row is None:
         raise NotSignedIn
     token, path = row
+    if token.revoked_at is not None or token.expires_at <= now():
+        raise _TokenEnded(token)
     touched = token.last_used_at
     if touched is None or now() - touched > _TOUCH:
         touched = now()

@@ -145,7 +145,7 @@ async def revoke_grant(kernel: Kernel, login: str, role: str, code: str) -> None
     :raises NotFound: it is not held there.
     """
     async with _at(kernel, code) as work:
-        account_id = await account_called(work, login)
+        account_id = await account_called(kernel, login)
         held = (GrantRow.account_id == account_id, GrantRow.node_id == work.stream, GrantRow.role == role)
         grant_id = (await work.session.scalars(select(GrantRow.id).where(*held))).one_or_none()
         if grant_id is None:

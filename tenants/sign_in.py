@@ -79,7 +79,7 @@ async def sign_in(kernel: Kernel, told: SignIn, *, address: str) -> SignedIn:
         hash_token(f"address:{address}"): most * ADDRESS_TIMES,
     }
     async with system_work(kernel) as work:
-        attempts = await _attempt(work.session, limits)
+        attempts = await count_attempt(work.session, limits)
         account, kept = await _account(work.session, told.login)
     # Outside any transaction and off the event loop: a hash takes a while by design.
     fits = await asyncio.to_thread(password_fits, kept, told.password)
@@ -89,7 +89,7 @@ async def sign_in(kernel: Kernel, told: SignIn, *, address: str) -> SignedIn:
         if account is None or not fits:
             work.audit("tenants.session.open", account, outcome=SignInRefused.code)
         else:
-            await _forgive(work.session, attempts)
+            await forgive(work.session, attempts)
             opened = _open(work.session, account.id, kernel.settings.session_hours)
             work.audit("tenants.session.open", account)
     if account is None or not fits:
@@ -97,7 +97,7 @@ async def sign_in(kernel: Kernel, told: SignIn, *, address: str) -> SignedIn:
     return opened
 
 
-async def _attempt(session: AsyncSession, limits: Mapping[bytes, int]) -> dict[bytes, UUID]:
+async def count_attempt(session: AsyncSession, limits: Mapping[bytes, int]) -> dict[bytes, UUID]:
     """Count an attempt as a failure until it has succeeded, so that many at once are no way round the limit.
 
     :raises TooMany: the limit is reached.
@@ -132,7 +132,7 @@ async def _account(session: AsyncSession, login: str) -> tuple[Account | None, s
     return account, kept if account.active else None
 
 
-async def _forgive(session: AsyncSession, attempts: Mapping[bytes, UUID]) -> None:
+async def forgive(session: AsyncSession, attempts: Mapping[bytes, UUID]) -> None:
     """Who knows the password starts anew; the address is forgiven this one attempt only."""
     login, _address = attempts
     await session.execute(delete(SignInFailure).where(SignInFailure.subject == login))

@@ -94,6 +94,7 @@ class TestRooms:
         {
             *("api.py", "testing.py", "commands", "routes.py", "desk.py", "onboarding", "demo"),
             *("recoding.py", "blueprints.py", "blueprint_files", "callers.py", "passwords.py", "sign_in.py"),
+            *("access", "activation.py", "roles.py"),
         }
     )
 

@@ -1,6 +1,7 @@
 """What clients see of mediation and may do there."""
 
 import datetime as dt
+from typing import Any
 
 import strawberry
 
@@ -18,8 +19,11 @@ from gongzhi.core.api import (
     mutation,
     one,
     reads,
+    small_cell,
+    today,
 )
 from gongzhi.plugins.mediation import models, policies
+from gongzhi.plugins.mediation.rules import rule_on
 from gongzhi.plugins.mediation.service.intake import MediationCases
 from gongzhi.plugins.mediation.service.mediating import Mediations
 from gongzhi.plugins.mediation.service.roster import Mediators
@@ -112,14 +116,21 @@ class MediationCase(Node):
     agreements: list[MediationAgreement] = many("case_id", "What was agreed on (调解协议).")
 
 
+_SMALL = "null where so few that they might point at somebody, for who only sees the tally"
+_COUNT: Any = {
+    "by": small_cell(rule_on("mediation.tally_least_cell", today()).value),
+    "whole": policies.TALLY_EXACT,
+}
+
+
 @reads(models.Tally, permission=policies.TALLY_READ, filters=(Between("month"), Equals("category")))
 class MediationTally(Node):
     """Cases accepted and closed in a month, by category (月度统计)."""
 
     month: dt.date = column("The first day of the month (月份).")
     category: models.Category = column("What kind of dispute (纠纷类别).")
-    accepted: int = column("Cases accepted (受理数).")
-    closed: int = column("Cases closed (结案数).")
+    accepted: int | None = masked("Cases accepted; " + _SMALL + " (受理数).", **_COUNT)
+    closed: int | None = masked("Cases closed; " + _SMALL + " (结案数).", **_COUNT)
 
 
 class MediationQuery:

@@ -177,7 +177,7 @@ class Agreement(TenantRow, Versioned, Base):
 
 
 class Tally(UpwardRow, Base):
-    """Cases accepted and closed in a month by category; counts of matters, so they are exact (月度统计)."""
+    """Cases accepted and closed in a month by category; counts of matters, not of persons (月度统计)."""
 
     __tablename__ = "tally"
     __belongs__ = derived(upward_rows())

@@ -11,7 +11,10 @@ CASE_ACCEPT = Permission("mediation.case:accept", "受理或不予受理", "acce
 CASE_ASSIGN = Permission("mediation.case:assign", "指派调解员", "assign a mediator")
 CASE_MEDIATE = Permission("mediation.case:mediate", "主持调解", "mediate")
 CASE_CLOSE = Permission("mediation.case:close", "结案", "close a case")
-TALLY_READ = Permission("mediation.tally:read", "查看调解统计", "see the monthly tally")
+TALLY_READ = Permission(
+    "mediation.tally:read", "查看调解统计", "see the monthly tally, small counts left out"
+)
+TALLY_EXACT = Permission("mediation.tally:exact", "查看精确统计", "see small counts of the tally as well")
 
 PERMISSIONS = (
     ROSTER_READ,
@@ -24,7 +27,11 @@ PERMISSIONS = (
     CASE_MEDIATE,
     CASE_CLOSE,
     TALLY_READ,
+    TALLY_EXACT,
 )
+
+#: Who works with the cases themselves may count them.
+_TALLY = (TALLY_READ, TALLY_EXACT)
 
 ALLOWS = (
     Allow("county_operator", (ROSTER_READ, TALLY_READ)),
@@ -39,17 +46,17 @@ ALLOWS = (
             CASE_ACCEPT,
             CASE_ASSIGN,
             CASE_CLOSE,
-            TALLY_READ,
+            *_TALLY,
         ),
     ),
-    Allow("community_officer", (ROSTER_READ, CASE_READ, PARTY_IDENTIFY, CASE_OPEN, CASE_ACCEPT, TALLY_READ)),
+    Allow("community_officer", (ROSTER_READ, CASE_READ, PARTY_IDENTIFY, CASE_OPEN, CASE_ACCEPT, *_TALLY)),
     Allow(
         "mediator",
-        (ROSTER_READ, CASE_READ, PARTY_IDENTIFY, CASE_OPEN, CASE_MEDIATE, CASE_CLOSE, TALLY_READ),
+        (ROSTER_READ, CASE_READ, PARTY_IDENTIFY, CASE_OPEN, CASE_MEDIATE, CASE_CLOSE, *_TALLY),
     ),
     Allow(
         "mediation_clerk",
-        (ROSTER_READ, ROSTER_KEEP, CASE_READ, PARTY_IDENTIFY, CASE_OPEN, TALLY_READ),
+        (ROSTER_READ, ROSTER_KEEP, CASE_READ, PARTY_IDENTIFY, CASE_OPEN, *_TALLY),
     ),
     Allow("grid_head", (ROSTER_READ, CASE_OPEN)),
     Allow("grid_worker", (ROSTER_READ, CASE_OPEN)),

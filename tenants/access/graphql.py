@@ -31,7 +31,6 @@ from gongzhi.core.api import (
     parse_global_id,
     reads,
     step,
-    system_work,
 )
 from gongzhi.tenants import models, policies
 from gongzhi.tenants.access import holdings as held
@@ -316,16 +315,7 @@ async def _who_can(
 ) -> AccessPage:
     known = _known(kernel, permission)
     area = await reasons.area_of(kernel, caller, node_id)
-    bit = 1 << kernel.roles.bits[known.code]
-    async with system_work(kernel) as work:
-        reaching = await held.holdings(work.session, kernel.roles, held.reaching(area.path))
-    able = {
-        account
-        for account in {one.account_id for one in reaching}
-        if held.together(one for one in reaching if one.account_id == account).left & bit
-    }
-    found = [one for one in reaching if one.account_id in able and one.powers.allow & bit]
-    return _page(kernel, found, first, after)
+    return _page(kernel, await held.who_can(kernel, known, area.path), first, after)
 
 
 async def _access_of(
@@ -334,12 +324,7 @@ async def _access_of(
     scope = caller.scope
     assert scope is not None
     wanted = _id_of(account_id, "Account", "accountId")
-    async with system_work(kernel) as work:
-        found = await held.holdings(work.session, kernel.roles, models.Account.id == wanted)
-    mine = [
-        one for one in found if one.area.path.startswith(scope.path) or scope.path.startswith(one.area.path)
-    ]
-    return _page(kernel, mine, first, after)
+    return _page(kernel, await held.access_of(kernel, wanted, scope.path), first, after)
 
 
 def _page(kernel: Kernel, found: Sequence[held.Holding], first: int | None, after: str | None) -> AccessPage:

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gongzhi.core.api import STEP, Grant, Level, Powers, Role, RoleTable, now
-from gongzhi.tenants.models import Account, Area, AreaLevel, GrantRow, OwnRole
+from gongzhi.core.api import STEP, Grant, Kernel, Permission, Powers, Role, RoleTable, Row, now, system_work
+from gongzhi.tenants.models import Account, Area, GrantRow, OwnRole
 from gongzhi.tenants.roles import as_role, granted, held_at, rows_of
 
 
@@ -104,6 +104,29 @@ async def offered_roles(
     return found
 
 
-def level_of(area: Area) -> Level:
-    """The level of a node, as roles have levels; an uncoded area counts as a street."""
-    return Level.STREET if area.level is AreaLevel.AREA else Level(area.level.value)
+async def who_can(kernel: Kernel, permission: Permission, path: str) -> list[Holding]:
+    """The grants by which accounts may use this permission at this path; who is denied it is left out."""
+    bit = 1 << kernel.roles.bits[permission.code]
+    async with system_work(kernel) as work:
+        held = await holdings(work.session, kernel.roles, reaching(path))
+    by_account: dict[UUID, list[Holding]] = {}
+    for one in held:
+        by_account.setdefault(one.account_id, []).append(one)
+    able = {account for account, theirs in by_account.items() if together(theirs).left & bit}
+    return [one for one in held if one.account_id in able and one.powers.allow & bit]
+
+
+async def access_of(kernel: Kernel, account_id: UUID, path: str) -> list[Holding]:
+    """What an account holds at this path, above it and beneath it."""
+    async with system_work(kernel) as work:
+        held = await holdings(work.session, kernel.roles, Account.id == account_id)
+    return [one for one in held if one.area.path.startswith(path) or path.startswith(one.area.path)]
+
+
+async def policy_rows(kernel: Kernel) -> list[Row]:
+    """All rows of the policy as it is now; accounts by their ids, nodes by their paths."""
+    async with system_work(kernel) as work:
+        own = (await work.session.scalars(select(OwnRole).where(OwnRole.retired_at.is_(None)))).all()
+        held = await holdings(work.session, kernel.roles)
+    grants = [("g", str(one.account_id), one.grant.role, one.area.path) for one in held]
+    return [*kernel.roles.rows, *rows_of(own), *grants]

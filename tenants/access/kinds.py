@@ -3,12 +3,18 @@
 from functools import cache
 from typing import Any
 
-from gongzhi.core.api import Base, Node, Reading
+from gongzhi.core.api import Base, Kernel, Node, Reading
+
+
+def readings(kernel: Kernel) -> tuple[Reading, ...]:
+    """What is declared of every type whose objects have ids, in a stable order."""
+    # Declared where the rooms' graphql modules are read, which outside the web nobody else may have done.
+    kernel.plugins.ask("register_queries")
+    return _declared()
 
 
 @cache
-def readings() -> tuple[Reading, ...]:
-    """What is declared of every type whose objects have ids, in a stable order."""
+def _declared() -> tuple[Reading, ...]:
     found = {}
     waiting: list[Any] = list(Node.__subclasses__())
     while waiting:
@@ -20,6 +26,6 @@ def readings() -> tuple[Reading, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def model_called(name: str) -> type[Base] | None:
+def model_called(kernel: Kernel, name: str) -> type[Base] | None:
     """The model of the type of this name."""
-    return next((one.model for one in readings() if one.name == name), None)
+    return next((one.model for one in readings(kernel) if one.name == name), None)

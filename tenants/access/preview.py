@@ -77,7 +77,7 @@ async def preview(
     after = before.with_(powers)
     new = table.codes(after.left & ~before.left)
     both = table.codes(after.left)
-    opened = [one for one in readings() if one.permission.code in new]
+    opened = [one for one in readings(kernel) if one.permission.code in new]
     rows = await _rows(kernel, caller, opened, node)
     return Preview(
         role=found,

@@ -27,6 +27,7 @@ from gongzhi.core.api import (
 )
 from gongzhi.tenants import policies
 from gongzhi.tenants.access.holdings import Holding, at_and_above, holdings, offered_roles, reaching, together
+from gongzhi.tenants.access.kinds import model_called
 from gongzhi.tenants.callers import switched_on
 from gongzhi.tenants.models import Account, Area, AreaLevel
 from gongzhi.tenants.roles import may_give
@@ -69,7 +70,7 @@ async def area_of(kernel: Kernel, caller: Caller, object_id: str | None) -> Area
     """
     scope = caller.scope
     assert scope is not None
-    model, row_id = (Area, scope.node) if object_id is None else _named(object_id)
+    model, row_id = (Area, scope.node) if object_id is None else _named(kernel, object_id)
     async with reading(kernel, scope, caller.actor) as work:
         node = row_id if model is Area else await _node_of(work.session, scope, model, row_id)
         area = None if node is None else await work.session.get(Area, node)
@@ -78,15 +79,13 @@ async def area_of(kernel: Kernel, caller: Caller, object_id: str | None) -> Area
     return area
 
 
-def _named(object_id: str) -> tuple[type[Base], UUID]:
+def _named(kernel: Kernel, object_id: str) -> tuple[type[Base], UUID]:
     """The model and the id that a global id says.
 
     :raises NotFound: it says no kind of object.
     """
-    from gongzhi.tenants.access.kinds import model_called
-
     kind, row_id = parse_global_id(object_id, path="objectId")
-    model = model_called(kind)
+    model = model_called(kernel, kind)
     if model is None:
         raise NotFound(what="object")
     return model, row_id

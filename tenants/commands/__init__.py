@@ -1,7 +1,8 @@
-"""``gongzhi demo``, ``onboard``, ``tenant``, ``plugin``, ``account`` and ``token``."""
+"""``gongzhi demo``, ``onboard``, ``tenant``, ``plugin``, ``account``, ``token`` and ``access``."""
 
 import click
 
+from gongzhi.tenants.commands.access import access
 from gongzhi.tenants.commands.accounts import account, token
 from gongzhi.tenants.commands.communities import plugin, tenant
 from gongzhi.tenants.commands.onboard import onboard
@@ -10,4 +11,4 @@ from gongzhi.tenants.demo.command import demo
 
 __all__ = ["COMMANDS", "console", "run"]
 
-COMMANDS: tuple[click.Command, ...] = (demo, onboard, tenant, plugin, account, token)
+COMMANDS: tuple[click.Command, ...] = (demo, onboard, tenant, plugin, account, token, access)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from gongzhi.core.api import (
     Input,
     Invalid,
-    UnitOfWork,
+    Kernel,
     hash_token,
     new_token,
     ref,
@@ -126,12 +126,12 @@ class Accounts(Giving):
         self.work.once["activation_code"] = code
 
 
-async def account_called(work: UnitOfWork, login: str) -> UUID:
+async def account_called(kernel: Kernel, login: str) -> UUID:
     """The id of the account with this login, wherever it was opened.
 
     :raises LoginUnknown: there is none.
     """
-    async with system_work(work.kernel) as system:
+    async with system_work(kernel) as system:
         query = select(Account.id).where(Account.login == login)
         found: UUID | None = (await system.session.scalars(query)).one_or_none()
     if found is None:

@@ -51,7 +51,7 @@ class Grants(Giving):
         role, powers = await self.role_at(given.role, area)
         self._check_may_give(role, powers, area.path)
         self._check_period(given)
-        account_id = await account_called(self.work, given.login)
+        account_id = await account_called(self.work.kernel, given.login)
         await self._turn_at(area.id)
         before = await self._givers(area)
         query = select(GrantRow).where(

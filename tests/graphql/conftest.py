@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from graphql import GraphQLSchema
@@ -101,6 +102,10 @@ async def _ids(by_role: dict[str, Client]) -> dict[str, str]:
     term = {"name": "试调解员", "appointedOn": "2020-01-01", "termEndsOn": "2099-01-01"}
     appointed = await made(admin, "appointMediator", term, "mediator")
     case = await _case(admin, mediator, appointed["id"], made)
+    colleague = f"sample-{uuid4().hex[:12]}"
+    account = await made(admin, "openAccount", {"login": colleague, "displayName": "试同事"}, "account")
+    given = {"login": colleague, "role": "mediator", "reason": "届中补选"}
+    own_role = {"name": "案件查阅", "allowed": ["mediation.case:read"]}
     onboarding = {"fileName": "试.csv", "contentBase64": FILE, "dryRun": True}
     job = await made(by_role["county_operator"], "startOnboarding", onboarding, "job")
     return {
@@ -112,6 +117,9 @@ async def _ids(by_role: dict[str, Client]) -> dict[str, str]:
         "Household": (await made(admin, "registerHousehold", household, "household"))["id"],
         "Mediator": appointed["id"],
         "Job": job["id"],
+        "Account": account["id"],
+        "Grant": (await made(admin, "giveRole", given, "grant"))["id"],
+        "OwnRole": (await made(admin, "makeRole", own_role, "ownRole"))["id"],
         "MediationCase": case["id"],
         "MediationParty": case["parties"][0]["id"],
         "MediationStep": case["steps"][0]["id"],
@@ -150,6 +158,7 @@ async def _ids_of_lists(by_role: dict[str, Client]) -> dict[str, str]:
         "Community": "communities",
         "PluginSwitch": "pluginSwitches",
         "AuditEntry": "audit",
+        "ApiToken": "apiTokens",
         "MediationTally": "mediationTallies",
     }
     query = " ".join(f"{name}: {field}(first: 1) {{ nodes {{ id }} }}" for name, field in lists.items())

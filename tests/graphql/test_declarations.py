@@ -27,7 +27,7 @@ from gongzhi.graphql.schema import build_schema
 TESTS = Path(__file__).parents[1]
 
 #: What is about the caller alone, or says for itself what it needs (node: the type of the id).
-NEED_NOTHING = {"me", "node", "nodes", "version"}
+NEED_NOTHING = {"builtInRoles", "me", "node", "nodes", "permissions", "version"}
 
 
 def ours(schema):

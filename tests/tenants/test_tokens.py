@@ -7,6 +7,8 @@ from gongzhi.core import clock
 from gongzhi.core.api import hash_token, system_work
 from gongzhi.tenants import desk
 from gongzhi.tenants.models import ApiToken
+from gongzhi.tenants.service.giving import RoleUnfit
+from gongzhi.tenants.service.tokens import TokenPermissionUnknown
 
 HERE = "{ here { code } }"
 
@@ -93,17 +95,17 @@ class TestLimited:
     async def test_to_what_its_role_does_not_allow_is_not_made(self, kernel, county):
         """A token that could do nothing would be made with success, and puzzle whoever gets it."""
         with pytest.raises(
-            desk.PermissionUnknown, match=r"“integrator” has no permission tenants\.person:read"
+            TokenPermissionUnknown, match=r"“integrator” has no permission tenants\.person:read"
         ):
             await desk.create_token(kernel, county.community, label="x", permissions=["tenants.person:read"])
 
     async def test_to_a_node_follows_the_rule_of_grants(self, kernel, county):
         """A community's admin for a whole county would be no community's."""
-        with pytest.raises(desk.RoleUnfit, match="“community_admin” can't be given at this node"):
+        with pytest.raises(RoleUnfit, match="“community_admin” can't be given at this node"):
             await desk.create_token(kernel, county.county, label="x", role="community_admin")
 
     async def test_to_an_unknown_permission_is_not_made(self, kernel, county, rows_of):
-        with pytest.raises(desk.PermissionUnknown, match=r"tenants\.person:devour"):
+        with pytest.raises(TokenPermissionUnknown, match=r"tenants\.person:devour"):
             await desk.create_token(
                 kernel, county.community, label="devouring", permissions=["tenants.person:devour"]
             )
@@ -111,7 +113,7 @@ class TestLimited:
         assert rows_of(kernel, "select 1 from tenants.api_token where label = 'devouring'") == []
 
     async def test_to_an_unknown_role_is_not_made(self, kernel, county, rows_of):
-        with pytest.raises(desk.RoleUnfit, match="integrator"):
+        with pytest.raises(RoleUnfit, match="integrator"):
             await desk.create_token(kernel, county.community, label="king", role="king")
 
         assert rows_of(kernel, "select 1 from tenants.api_token where label = 'king'") == []

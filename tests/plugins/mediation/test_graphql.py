@@ -73,7 +73,7 @@ def everything(desk):
 
 class TestPermissions:
     def test_are_each_refused_by_a_test_below(self):
-        tried = {row[0] for row in (*COMMANDS, *READS)} | {policies.PARTY_IDENTIFY}
+        tried = {row[0] for row in (*COMMANDS, *READS)} | {policies.PARTY_IDENTIFY, policies.TALLY_EXACT}
         assert tried == set(policies.PERMISSIONS)
 
     async def test_to_identify_parties_shows_their_names(self, tokens):

@@ -1,13 +1,15 @@
 """The monthly tally: each case once, in its month and category, read from above without any case."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from gongzhi.core import clock
+from gongzhi.core.api import system_work
 from gongzhi.core.deliver import deliver
 from gongzhi.core.ids import global_id
 from gongzhi.plugins.mediation.models import Category, Tally
+from gongzhi.tenants.desk import create_token
 
 TALLIES = "{ mediationTallies { nodes { month category accepted closed } } }"
 
@@ -71,7 +73,7 @@ class TestTally:
         await run_tasks()
         answered = await county_reader().ask(TALLIES)
         assert answered.data["mediationTallies"]["nodes"] == [
-            {"month": "2026-03-01", "category": "NEIGHBOURS", "accepted": 1, "closed": 0}
+            {"month": "2026-03-01", "category": "NEIGHBOURS", "accepted": None, "closed": 0}
         ]
         assert (
             await county_reader().ask("{ mediationCases { totalCount } }")
@@ -102,3 +104,23 @@ def county_reader(client, county, token_for, fixed_clock):
     """The county's operator; in the community itself where told."""
     token = token_for("county_operator", county.county)
     return lambda *, inside=False: client.as_(token, county.community if inside else None)
+
+
+class TestSmallCounts:
+    @pytest.mark.parametrize(("count", "told"), [(0, 0), (1, None), (4, None), (5, 5), (900, 900)])
+    async def test_are_left_out_for_who_sees_nothing_else(
+        self, county_reader, kernel, county, client, count, told
+    ):
+        """A single case of violence in a village names a family; who works with cases may count them."""
+        async with system_work(kernel) as work:
+            tenant = county.scope().node
+            month = date(2026, 3, 1)
+            work.session.add(
+                Tally(tenant_id=tenant, month=month, category=Category.NEIGHBOURS, accepted=count)
+            )
+        above = await county_reader().ask(TALLIES)
+        assert [node["accepted"] for node in above.data["mediationTallies"]["nodes"]] == [told]
+        here = await client.as_(await create_token(kernel, county.community, label="x", role="mediator")).ask(
+            TALLIES
+        )
+        assert [node["accepted"] for node in here.data["mediationTallies"]["nodes"]] == [count]
