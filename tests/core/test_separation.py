@@ -27,6 +27,7 @@ OPEN, CLAIM, REVIEW = (
 )
 CLERK = Role("clerk", Level.COMMUNITY, "办事员", "Clerk")
 APART = Separation(CLAIM, REVIEW, "申领与审核须由两人办理", "who claims does not review")
+KEY = "a-key-of-enough-letters"
 ROLES = RoleTable([CLERK], [OPEN, CLAIM, REVIEW], [Allow("clerk", (OPEN, CLAIM, REVIEW))], [APART])
 
 
@@ -128,25 +129,16 @@ def office(kernel):
 
 class TestTheSamePerson:
     @BOTH_ORDERS
-    async def test_is_refused_the_other_duty_and_nothing_is_done(self, office, first, then):
+    async def test_is_refused_the_other_duty_on_record_and_nothing_is_done(self, office, first, then):
         claim, zhang = await office.claim(), office.somebody()
         await office.do(zhang, first, claim)
         before = await office.done_with(claim)
-        with pytest.raises(DutiesSeparated) as refused:
-            await office.do(zhang, then, claim)
+        for _ in range(2):
+            with pytest.raises(DutiesSeparated):
+                await office.do(zhang, then, claim)
         assert await office.done_with(claim) == before
-        assert (refused.value.code, issubclass(DutiesSeparated, Forbidden)) == ("DUTIES_SEPARATED", True)
-
-    @BOTH_ORDERS
-    async def test_is_audited_when_refused(self, office, first, then):
-        claim, zhang = await office.claim(), office.somebody()
-        await office.do(zhang, first, claim)
-        with pytest.raises(DutiesSeparated):
-            await office.do(zhang, then, claim)
-        assert await office.audited(zhang) == [
-            (case_of(first).action, "done"),
-            (case_of(then).action, "DUTIES_SEPARATED"),
-        ]
+        refused = (case_of(then).action, "DUTIES_SEPARATED")
+        assert await office.audited(zhang) == [(case_of(first).action, "done"), refused, refused]
 
     async def test_is_told_which_duty_and_why_in_both_languages(self, office):
         claim, zhang = await office.claim(), office.somebody()
@@ -156,14 +148,6 @@ class TestTheSamePerson:
         assert "申领与审核须由两人办理" in refused.value.message("zh")
         assert "审核" in refused.value.message("zh")
         assert "who claims does not review" in refused.value.message("en")
-
-    async def test_is_refused_again_and_again(self, office):
-        claim, zhang = await office.claim(), office.somebody()
-        await office.do(zhang, Claims.claim, claim)
-        for _ in range(3):
-            with pytest.raises(DutiesSeparated):
-                await office.do(zhang, Claims.review, claim)
-        assert await office.done_with(claim) == ["claimed"]
 
     async def test_does_the_same_duty_as_often_as_needed(self, office):
         claim, zhang = await office.claim(), office.somebody()
@@ -177,21 +161,13 @@ class TestTheSamePerson:
         await office.do(zhang, Claims.review, other)
         assert await office.done_with(other) == ["reviewed"]
 
-    async def test_is_refused_though_another_did_it_meanwhile(self, office):
-        claim, zhang = await office.claim(), office.somebody()
-        await office.do(zhang, Claims.claim, claim)
-        await office.do(office.somebody(), Claims.review, claim)
-        with pytest.raises(DutiesSeparated):
-            await office.do(zhang, Claims.review, claim)
-
     async def test_is_refused_with_a_key_and_the_key_stays_free(self, office):
         claim, zhang, li = await office.claim(), office.somebody(), office.somebody()
         await office.do(zhang, Claims.claim, claim)
-        with pytest.raises(DutiesSeparated):
-            await office.do(zhang, Claims.review, claim, key="a-key-of-enough-letters")
-        with pytest.raises(DutiesSeparated):
-            await office.do(zhang, Claims.review, claim, key="a-key-of-enough-letters")
-        await office.do(li, Claims.review, claim, key="a-key-of-enough-letters")
+        for _ in range(2):
+            with pytest.raises(DutiesSeparated):
+                await office.do(zhang, Claims.review, claim, key=KEY)
+        await office.do(li, Claims.review, claim, key=KEY)
         assert await office.done_with(claim) == ["claimed", "reviewed"]
 
     async def test_does_one_of_both_when_trying_both_at_once(self, office):
@@ -253,15 +229,6 @@ class TestAnAttempt:
             await office.do(nobody, Claims.claim, claim)
         await office.do(zhang, Claims.review, claim)
         assert await office.done_with(claim) == ["reviewed"]
-
-    async def test_that_was_refused_as_the_other_duty_does_not_count_as_one(self, office):
-        """Who was kept from reviewing what he claimed may still work on his claim."""
-        claim, zhang = await office.claim(), office.somebody()
-        await office.do(zhang, Claims.claim, claim)
-        with pytest.raises(DutiesSeparated):
-            await office.do(zhang, Claims.review, claim)
-        await office.do(zhang, Claims.enlarge, claim)
-        assert await office.done_with(claim) == ["claimed", "enlarged"]
 
 
 class TestASeparation:

@@ -1,9 +1,10 @@
-"""The command line: onboard, tenant, plugin, account, token; refusals in both languages, with a code."""
+"""The command line: onboard, tenant, plugin, account, token, access; refusals in both languages, with a code."""
 
 import csv
 import re
 from pathlib import Path
 
+import casbin
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
@@ -310,3 +311,61 @@ class TestToken:
         ]
         assert refused(gongzhi(*words, "tenants.grid:devour"), "TOKEN_PERMISSION_UNKNOWN")
         assert gongzhi("token", "create", "--at", "530425", "--label", "x", "--days", "0").exit_code == 2
+
+
+class TestAccess:
+    """``gongzhi access``: the same answers as over GraphQL, in words for people."""
+
+    @pytest.fixture(autouse=True)
+    def people(self, gongzhi, on_board):
+        for login, role, code in (
+            ("county.boss", "county_operator", "530425"),
+            ("admin", "community_admin", COMMUNITY),
+            ("helper", "mediator", COMMUNITY),
+        ):
+            gongzhi("account", "create", login, "--name", "试某")
+            assert gongzhi("account", "grant", login, role, "--at", code, "--reason", "试").exit_code == 0
+
+    def test_explains_a_yes(self, gongzhi):
+        told = gongzhi("access", "explain", "helper", "tenants.grid:read", "--at", COMMUNITY).output
+        assert "✓ 允许 allowed helper" in told
+        assert "人民调解员 mediator @ 梅营社区" in told
+
+    def test_explains_a_no_with_who_could_help(self, gongzhi):
+        told = gongzhi("access", "explain", "helper", "tenants.person:unmask", "--at", COMMUNITY).output
+        assert "✗ 不允许 not allowed" in told
+        assert "社区管理员 community_admin" in told
+        assert "given by: county.boss, admin" in told
+
+    def test_names_the_plugin_that_is_off(self, gongzhi):
+        gongzhi("plugin", "disable", "mediation", "--at", COMMUNITY)
+        told = gongzhi("access", "explain", "helper", "mediation.case:read", "--at", COMMUNITY).output
+        assert "switched off there: mediation" in told
+
+    def test_tells_who_can(self, gongzhi):
+        lines = gongzhi("access", "who-can", "tenants.grant:give", "--at", COMMUNITY).output.splitlines()
+        assert [line.split()[0] for line in lines] == ["county.boss", "admin"]
+
+    def test_tells_what_somebody_holds(self, gongzhi):
+        assert "mediator @" in gongzhi("access", "of", "helper", "--at", "530425").output
+
+    def test_previews_a_grant(self, gongzhi):
+        told = gongzhi("access", "preview", "social_worker", "--at", COMMUNITY).output
+        assert "+ tenants.person:read" in told
+        assert "nodes 1" in told
+
+    def test_refuses_what_is_unknown(self, gongzhi):
+        refused = gongzhi("access", "who-can", "no.such:thing", "--at", COMMUNITY)
+        assert refused.exit_code == 1
+        assert "PERMISSION_UNKNOWN" in refused.output
+
+    def test_prints_a_policy_that_casbin_itself_reads(self, gongzhi, tmp_path):
+        model, rows = tmp_path / "model.conf", tmp_path / "policy.csv"
+        model.write_text(gongzhi("access", "policy", "--model").output, encoding="utf-8")
+        rows.write_text(gongzhi("access", "policy").output, encoding="utf-8")
+        enforcer = casbin.Enforcer(str(model), str(rows))
+        enforcer.add_named_domain_matching_func("g", str.startswith)
+        [held] = [row for row in enforcer.get_named_grouping_policy("g") if row[1] == "mediator"]
+        assert enforcer.enforce(held[0], held[2], "tenants.grid:read")
+        assert not enforcer.enforce(held[0], held[2], "tenants.person:unmask")
+        assert not enforcer.enforce(held[0], held[2][:3], "tenants.grid:read")

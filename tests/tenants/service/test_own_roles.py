@@ -192,7 +192,7 @@ class TestMakeIsRefused:
         assert kept() == before
 
     async def test_with_a_retired_role_to_include(self, admin):
-        gone = await make(admin, "旧", allowed=[GRID_READ])
+        gone = await make(admin, "旧岗", allowed=[GRID_READ])
         await retire(admin, gone)
 
         assert (await make(admin, included=[gone["code"]]))["code"] == "ROLE_UNKNOWN"
@@ -270,8 +270,8 @@ class TestChange:
 
     async def test_of_an_included_role_is_heeded_at_once(self, admin, person):
         login, who = person
-        inner = await make(admin, "内", allowed=["tenants.area:read"])
-        await give(admin, login, await make(admin, "外", included=[inner["code"]]))
+        inner = await make(admin, "内勤", allowed=["tenants.area:read"])
+        await give(admin, login, await make(admin, "外勤", included=[inner["code"]]))
         assert (await who.ask(GRIDS)).code == "FORBIDDEN"
 
         await change(admin, inner, allowed=[GRID_READ])
@@ -280,8 +280,8 @@ class TestChange:
 
     async def test_of_an_included_role_brings_nobody_more_than_the_level_may(self, operator):
         """A community's role that includes a county's gets no county's permission by the back door."""
-        inner = await make(operator, "内", level=Name("COUNTY"), allowed=["tenants.area:read"])
-        outer = await make(operator, "外", level=Name("COMMUNITY"), included=[inner["code"]])
+        inner = await make(operator, "内勤", level=Name("COUNTY"), allowed=["tenants.area:read"])
+        outer = await make(operator, "外勤", level=Name("COMMUNITY"), included=[inner["code"]])
         assert outer["included"] == [inner["code"]]
 
         refused = await change(operator, inner, allowed=["tenants.community:steer"])
@@ -296,9 +296,9 @@ class TestChange:
 
     async def test_to_include_itself_is_refused(self, admin):
         """Directly, and around."""
-        one = await make(admin, "甲", allowed=[GRID_READ])
-        two = await make(admin, "乙", included=[one["code"]])
-        three = await make(admin, "丙", included=[two["code"]])
+        one = await make(admin, "甲岗", allowed=[GRID_READ])
+        two = await make(admin, "乙岗", included=[one["code"]])
+        three = await make(admin, "丙岗", included=[two["code"]])
 
         for included in (one, two, three):
             refused = await change(admin, one, allowed=[GRID_READ], included=[included["code"]])
@@ -343,7 +343,7 @@ class TestRetire:
     async def test_takes_what_it_brought_at_once(self, admin, person):
         login, who = person
         role = await make(admin, allowed=[GRID_READ])
-        outer = await make(admin, "外", allowed=["tenants.area:read"], included=[role["code"]])
+        outer = await make(admin, "外勤", allowed=["tenants.area:read"], included=[role["code"]])
         await give(admin, login, outer)
         await give(admin, login, role)
         assert (await who.ask(GRIDS)).errors == []
@@ -468,6 +468,6 @@ class TestGrantOfARoleFromAbove:
         limited = client.as_(token)
         [grant] = (await limited.ask("{ grants { nodes { id } } }")).data["grants"]["nodes"]
 
-        refused = await limited.do("revokeGrant", {"grantId": grant["id"], "reason": "试"})
+        refused = await limited.do("revokeGrant", {"grantId": grant["id"], "reason": "试撤"})
 
         assert refused.get("code") == "GRANT_BEYOND_OWN"
