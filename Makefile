@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint types contracts check format lock bench bench-graphql bench-hostile schema clean
+.PHONY: help demo demo-reset test lint types contracts check format lock bench bench-graphql bench-hostile bench-access schema clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ bench-graphql: $(VENV)/.dev  ## Measure GraphQL beside PostGraphile and a server
 
 bench-hostile: $(VENV)/.dev  ## Print the CPU that hostile requests cost
 	@$(BIN)/python benchmarks/hostile.py
+
+bench-access: $(VENV)/.dev  ## Measure access checks beside plain pycasbin, as grants grow (BENCH_ARGS="--quick")
+	@$(BIN)/python benchmarks/bench_access.py $(BENCH_ARGS)
 
 schema: $(VENV)/.dev  ## Write the published GraphQL schema and the error reference
 	@$(BIN)/gongzhi schema export --output tests/graphql/schema.graphql

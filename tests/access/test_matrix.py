@@ -41,7 +41,7 @@ NEVER = {"UNEXPECTED", "GRAPHQL_INVALID", "REQUEST_MALFORMED", "LIMIT_EXCEEDED",
 PERMISSION = "tenants.area:read"
 
 
-class Undeclared(AssertionError):
+class Undeclared(AssertionError):  # noqa: N818  # says what happened
     """A root field does not say what it needs."""
 
 
