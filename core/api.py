@@ -101,12 +101,13 @@ from gongzhi.core.roots import (
     root_field,
     single,
 )
-from gongzhi.core.scope import STEP, Community, Range, Scope
+from gongzhi.core.scope import STEP, Community, Range, Scope, grid_step
 from gongzhi.core.settings import Settings
 from gongzhi.core.system import system_work
 from gongzhi.core.tables import (
     Base,
     CodeEnum,
+    GridRow,
     Kind,
     NodeRow,
     NodeScoped,
@@ -153,6 +154,7 @@ __all__ = [
     "Event",
     "Forbidden",
     "Grant",
+    "GridRow",
     "HealthCheck",
     "Heard",
     "History",
@@ -235,6 +237,7 @@ __all__ = [
     "enforcer",
     "first_character",
     "global_id",
+    "grid_step",
     "hash_token",
     "hookimpl",
     "item",

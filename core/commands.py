@@ -19,7 +19,7 @@ from gongzhi.core.db import UnitOfWork, hot_work, unit_of_work
 from gongzhi.core.errors import DutiesSeparated, Invalid, KeyReused, Refusal, ScopeMissing, Words
 from gongzhi.core.ids import parse_global_id
 from gongzhi.core.permissions import Permission
-from gongzhi.core.scope import range_of, tenant_of
+from gongzhi.core.scope import range_of, tenant_of, whole_of
 from gongzhi.core.tables import Base
 from gongzhi.core.wording import worded
 from gongzhi.core.work import IdempotentCall, Work
@@ -27,7 +27,8 @@ from gongzhi.core.work import IdempotentCall, Work
 if TYPE_CHECKING:
     from gongzhi.core.kernel import Kernel
 
-Where = Literal["community", "range", "anywhere"]
+#: Where a command is done: in a community, there or in one of its grids, above communities, or anywhere.
+Where = Literal["community", "grid", "range", "anywhere"]
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,7 +126,9 @@ class _Declared:
 
 
 def _check_where(work: Work, where: Where) -> None:
-    if where == "community":
+    if where != "grid":
+        whole_of(work.scope)
+    if where in ("community", "grid"):
         tenant_of(work.scope)
     elif where == "range":
         range_of(work.scope)
@@ -329,7 +332,7 @@ def _call(operation: str, key: str, raw: dict[str, Any]) -> IdempotentCall:
 
 async def _record_refusal(kernel: "Kernel", caller: Caller, case: UseCase, refusal: Refusal) -> None:
     assert caller.scope is not None
-    if not caller.actor.holds(caller.scope.path):
+    if not caller.actor.holds(caller.scope.reach):
         return
     async with unit_of_work(kernel, caller.scope, caller.actor) as work:
         work.audit(case.action, outcome=refusal.code)

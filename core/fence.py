@@ -7,6 +7,7 @@ community's rows gets the scope's tenant as a criterion, and a flush that would 
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NoReturn
+from uuid import UUID
 
 from sqlalchemy import Uuid, bindparam, event, select
 from sqlalchemy.exc import DontWrapMixin
@@ -14,7 +15,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader
 
 from gongzhi.core.errors import ScopeNeedsCommunity
 from gongzhi.core.scope import Community, Scope, tenant_of
-from gongzhi.core.tables import Base, NodeScoped, TenantRow, UpwardRow, tree_of
+from gongzhi.core.tables import Base, GridRow, NodeScoped, TenantRow, UpwardRow, tree_of
 
 
 class OutOfScope(RuntimeError):  # noqa: N818  # says what happened
@@ -53,6 +54,7 @@ def _criteria(scope: Scope) -> tuple[Any, ...]:
     if isinstance(scope, Community):
         mine = scope.tenant
         return (
+            *(() if scope.grid is None else _criteria_of_a_grid(scope.grid)),
             with_loader_criteria(TenantRow, lambda row: row.tenant_id == mine, include_aliases=True),
             with_loader_criteria(UpwardRow, lambda row: row.tenant_id == mine, include_aliases=True),
             with_loader_criteria(NodeScoped, lambda row: row.node_id == mine, include_aliases=True),
@@ -63,6 +65,15 @@ def _criteria(scope: Scope) -> tuple[Any, ...]:
         with_loader_criteria(TenantRow, lambda row: row.tenant_id == _A_COMMUNITY, include_aliases=True),
         with_loader_criteria(UpwardRow, lambda row: row.tenant_id.in_(beneath), include_aliases=True),
         with_loader_criteria(NodeScoped, lambda row: row.node_id.in_(beneath), include_aliases=True),
+    )
+
+
+def _criteria_of_a_grid(grid: UUID) -> tuple[Any, ...]:
+    """Each kind of row that belongs to a grid, narrowed to this one's; the column is not called the same everywhere."""
+    bound = (mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, GridRow))
+    return tuple(
+        with_loader_criteria(kind, getattr(kind, kind.__grid_key__) == grid, include_aliases=True)
+        for kind in bound
     )
 
 
@@ -94,3 +105,13 @@ def _write_nothing_of_others(session: Session, _flush: UOWTransaction, _instance
             row.tenant_id = tenant
         elif row.tenant_id != tenant:
             raise OutOfScope(f"a {type(row).__name__} of another community")
+        if isinstance(row, GridRow) and isinstance(scope, Community) and scope.grid is not None:
+            _keep_to_the_grid(row, scope.grid)
+
+
+def _keep_to_the_grid(row: GridRow, grid: UUID) -> None:
+    told = getattr(row, row.__grid_key__)
+    if told is None:
+        setattr(row, row.__grid_key__, grid)
+    elif told != grid:
+        raise OutOfScope(f"a {type(row).__name__} of another grid")

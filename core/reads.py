@@ -22,8 +22,8 @@ from gongzhi.core.connections import (
 )
 from gongzhi.core.ids import global_id
 from gongzhi.core.permissions import Permission
-from gongzhi.core.scope import Scope, tenant_of
-from gongzhi.core.tables import Base, Kind, belongs
+from gongzhi.core.scope import Scope, tenant_of, whole_of
+from gongzhi.core.tables import Base, GridRow, Kind, belongs
 
 #: How many rows a list or a to-many shows unless told, and at most.
 PAGE, MOST = 20, 500
@@ -113,13 +113,22 @@ class Reading:
             kind = kind.of_type
         return reading_of(kind.resolve_type() if isinstance(kind, LazyType) else kind)
 
-    def check_scope(self, scope: Scope) -> None:
+    @property
+    def wide(self) -> bool:
+        """True where its rows are a community's as a whole, of no single grid."""
+        kept = belongs(self.model.__table__).key is not None  # type: ignore[arg-type]  # always a Table
+        return kept and not issubclass(self.model, GridRow)
+
+    def check_scope(self, scope: Scope, *, nested: bool = False) -> None:
         """Go on only where rows of this type can be asked for.
 
-        :raises ScopeNeedsCommunity: they belong to one community, and the scope is a range.
+        :param nested: they are reached from a row that can be.
+        :raises ScopeNeedsCommunity: they belong to one community as a whole, and the scope is a range or a grid.
         """
         if belongs(self.model.__table__).kind is Kind.TENANT:  # type: ignore[arg-type]  # always a Table
             tenant_of(scope)
+        if self.wide and not nested:
+            whole_of(scope)
 
 
 class _Marked:

@@ -13,16 +13,31 @@ from gongzhi.core.errors import ScopeNeedsCommunity, ScopeNeedsRange
 STEP, AFTER_STEP = ".", "/"
 
 
+def grid_step(grid: UUID) -> str:
+    """What a grid adds to its community's path."""
+    return grid.hex + STEP
+
+
 class ScopeNotSet(RuntimeError):  # noqa: N818  # says what happened
     """Code touched a community's rows outside any scope: a mistake of ours, never of the caller."""
 
 
 @dataclass(frozen=True)
 class Community:
-    """One community's scope (社区/村)."""
+    """One community's scope (社区/村), or that of one of its grids (网格).
+
+    :param grid: the grid, where the work is that grid's alone. The database keeps communities apart; a community's
+        grids are kept apart by the fence, the compiler and the commands.
+    """
 
     tenant: UUID
     path: str
+    grid: UUID | None = None
+
+    @property
+    def reach(self) -> str:
+        """Where a grant must lie at or above: the community, or the grid beneath it."""
+        return self.path if self.grid is None else self.path + grid_step(self.grid)
 
     @property
     def node(self) -> UUID:
@@ -40,6 +55,11 @@ class Range:
 
     node: UUID
     path: str
+
+    @property
+    def reach(self) -> str:
+        """Where a grant must lie at or above."""
+        return self.path
 
     @property
     def lo(self) -> str:
@@ -83,6 +103,15 @@ def tenant_of(scope: Scope | None) -> UUID:
     if isinstance(scope, Range):
         raise ScopeNeedsCommunity
     return scope.tenant
+
+
+def whole_of(scope: Scope | None) -> None:
+    """Go on only where the scope is no single grid's.
+
+    :raises ScopeNeedsCommunity: it is.
+    """
+    if isinstance(scope, Community) and scope.grid is not None:
+        raise ScopeNeedsCommunity
 
 
 def range_of(scope: Scope | None) -> Range:

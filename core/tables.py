@@ -179,6 +179,16 @@ class NodeRow(NodeScoped):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-19)
 
 
+class GridRow:
+    """A row that belongs to one of its community's grids. Mix into a model of a room, beside ``TenantRow``.
+
+    In a grid's scope only that grid's rows are read and written.
+    """
+
+    #: The column that holds the grid's id.
+    __grid_key__: ClassVar[str] = "grid_id"
+
+
 class Versioned:
     """A row that two people may want to change: the second one who saves is told."""
 

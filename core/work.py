@@ -11,10 +11,11 @@ import msgspec
 
 from gongzhi.core.actor import Actor
 from gongzhi.core.clock import now
+from gongzhi.core.errors import NotFound
 from gongzhi.core.events import Event
 from gongzhi.core.ids import new_id
 from gongzhi.core.permissions import Permission
-from gongzhi.core.scope import Scope, tenant_of
+from gongzhi.core.scope import Community, Scope, tenant_of
 
 if TYPE_CHECKING:
     from gongzhi.core.kernel import Kernel
@@ -128,7 +129,16 @@ class Work:
 
         :raises Forbidden: no grant of the actor allows it here.
         """
-        self.actor.require(permission, "" if self.scope is None else self.scope.path)
+        self.actor.require(permission, "" if self.scope is None else self.scope.reach)
+
+    def check_grid(self, grid: UUID | None) -> None:
+        """Go on only with this grid: any of the community's, or the scope's own.
+
+        :raises NotFound: the scope is another grid's.
+        """
+        mine = self.scope.grid if isinstance(self.scope, Community) else None
+        if mine is not None and grid != mine:
+            raise NotFound(what="Grid")
 
     def publish(self, fact: Event) -> None:
         """Tell this fact to whoever listens, once this transaction is committed.

@@ -8,7 +8,7 @@ import msgspec
 from graphql import GraphQLError
 from strawberry.utils.str_converters import to_snake_case
 
-from gongzhi.core.api import Caller, CallerChanged, Holds, Invalid, Kernel, Scope, TooSlow
+from gongzhi.core.api import Caller, CallerChanged, Community, Holds, Invalid, Kernel, Scope, TooSlow
 from gongzhi.graphql.catalogue import Catalogue
 from gongzhi.graphql.compiler import Compiler, reason_of
 from gongzhi.graphql.metrics import FALLBACKS
@@ -88,7 +88,9 @@ class CompiledReads:
 
 def check(kernel: Kernel, catalogue: Catalogue, caller: Caller, plan: Plan) -> None:
     """:raises Unplanned: something of the plan is not for this caller, or is switched off here."""
-    path = "" if caller.scope is None else caller.scope.path
+    path = "" if caller.scope is None else caller.scope.reach
+    if plan.wide and isinstance(caller.scope, Community) and caller.scope.grid is not None:
+        raise Unplanned("refused")
     if not all(caller.actor.may(permission, path) for permission in plan.permissions):
         raise Unplanned("refused")
     plugins = plan.plugins(catalogue.models)
@@ -101,7 +103,8 @@ def check(kernel: Kernel, catalogue: Catalogue, caller: Caller, plan: Plan) -> N
 def scope_parameters(caller: Caller, scope: Scope, plan: Plan) -> tuple[object, ...]:
     """The parameters that every plan's statement begins with."""
     tenant, _lo, hi = scope.settings()
-    return tenant, scope.path, hi, scope.node, plan.unmasked(caller.actor, scope.path)
+    grid = scope.grid if isinstance(scope, Community) else None
+    return tenant, scope.path, hi, scope.node, plan.unmasked(caller.actor, scope.reach), grid
 
 
 def told_json(

@@ -109,10 +109,10 @@ class Context:
         elif isinstance(needs, Permission):
             self._require(needs)
 
-    def _open(self, target: Reading) -> None:
-        """Go on only where the caller may read this type here."""
+    def _open(self, target: Reading, *, nested: bool = False) -> None:
+        """Go on only where the caller may read this type here; what is nested was reached from what he may read."""
         self._require_plugin(self.catalogue.models.get(target.model))
-        target.check_scope(self.scope)
+        target.check_scope(self.scope, nested=nested)
         self._require(target.permission)
 
     def _require_plugin(self, plugin: str | None) -> None:
@@ -121,7 +121,7 @@ class Context:
 
     def _require(self, permission: Permission) -> None:
         if permission not in self._allowed:
-            self.caller.actor.require(permission, self.scope.path)
+            self.caller.actor.require(permission, self.scope.reach)
             self._allowed.add(permission)
 
     @asynccontextmanager
@@ -156,7 +156,7 @@ class Context:
         if isinstance(declared, Column) and declared.mask is not None:
             assert declared.permission is not None
             self._require(reading.permission)
-            if not self.caller.actor.may(declared.permission, self.scope.path):
+            if not self.caller.actor.may(declared.permission, self.scope.reach):
                 return self._computed(row, declared.mask(getattr(reading.model, declared.source)), reading)
             return getattr(row, declared.source)
         self._require(declared.permission or reading.permission)
@@ -176,7 +176,7 @@ class Context:
         """The row of this type with this id, or None."""
         if row_id is None:
             return None
-        self._open(target)
+        self._open(target, nested=True)
         model: Any = target.model
         async with self.session() as session:
             return (await session.scalars(select(model).where(model.id == row_id))).one_or_none()
@@ -185,7 +185,7 @@ class Context:
         """The rows of this type that point to this row."""
         if not 1 <= first <= MOST:
             raise Invalid(path="first", problem=Words(zh=f"须为1至{MOST}", en=f"1 to {MOST}"))
-        self._open(target)
+        self._open(target, nested=True)
         model: Any = target.model
         query = (
             select(model)

@@ -71,6 +71,7 @@ class Plan:
     :param made: those that are made from the caller; of ``answered``, those that Python finds out, with their fields.
     :param checks: arguments that must fit although the statement takes them nowhere.
     :param permissions: what the caller must have; of ``masks``, what decides whether columns show whole.
+    :param wide: it asks for rows that are a community's as a whole, of no single grid.
     :param steps: what is made in Python of columns, by response key of the root.
     """
 
@@ -84,6 +85,7 @@ class Plan:
     permissions: frozenset[Permission]
     masks: tuple[Permission, ...]
     models: frozenset[type[Base]]
+    wide: bool
     steps: Mapping[str, Sequence[StepAt]]
     _plugins: dict[int, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
 

@@ -13,6 +13,7 @@ from gongzhi.core.api import (
     Column,
     Community,
     Computed,
+    GridRow,
     Kind,
     Many,
     One,
@@ -63,16 +64,17 @@ _SYMBOLIC: dict[type, Any] = {
     Range: _SymbolicRange(node=literal_column("s.node"), path=literal_column("s.lo")),  # type: ignore[arg-type]
 }
 
-#: $1 tenant, $2 lo (a community's own path), $3 hi, $4 the node, $5 what is shown unmasked; a materialised
+#: $1 tenant, $2 lo (a community's own path), $3 hi, $4 the node, $5 what is shown unmasked, $6 the grid; a materialised
 #: first step, so that the settings stand before any policy reads them, and every root's predicate hangs on it.
 _SCOPE = (
     "with s as materialized (select set_config('gongzhi.tenant', $1, true), "
     "set_config('gongzhi.lo', case when $1 = '' then $2 else '' end, true), "
     "set_config('gongzhi.hi', $3, true), "
     '$4::uuid as node, $2::text collate "C" as lo, $3::text collate "C" as hi, $5::int as unmasked, '
+    "$6::uuid as grid, "
     "(select max(c.epoch) from core.policy_change c) as epoch) select s.epoch"
 )
-SCOPE_PARAMETERS = 5
+SCOPE_PARAMETERS = 6
 
 #: How many tables one statement joins; beyond, a small document could make PostgreSQL work for minutes.
 MOST_TABLES = 60
@@ -94,6 +96,7 @@ class Writer:
     masks: list[Permission] = field(default_factory=list)
     models: set[type[Base]] = field(default_factory=set)
     steps: dict[str, list[StepAt]] = field(default_factory=dict)
+    wide: bool = False
     _aliases: int = 0
     #: The response keys on the way to what is being written, the root's first.
     _path: list[str] = field(default_factory=list)
@@ -129,6 +132,7 @@ class Writer:
             permissions=frozenset(self.permissions),
             masks=tuple(self.masks),
             models=frozenset(self.models),
+            wide=self.wide,
             steps=self.steps,
         )
 
@@ -182,6 +186,10 @@ class Writer:
 
     def scoped(self, reading: Reading, alias: str) -> list[str]:
         """The predicate that ties a root's rows to the scope; right with row-level security bypassed, too."""
+        self.wide = self.wide or reading.wide
+        return self._within(reading, alias)
+
+    def _within(self, reading: Reading, alias: str) -> list[str]:
         declared = belongs(reading.model.__table__)  # type: ignore[arg-type]
         found = []
         if declared.key is not None:
@@ -191,6 +199,9 @@ class Writer:
             else:
                 tree = tree_of(Base.metadata).fullname
                 found.append(f"{key} in (select n.id from {tree} n where n.path >= s.lo and n.path < s.hi)")
+        if issubclass(reading.model, GridRow):
+            grid = column_of(reading, reading.model.__grid_key__).name
+            found.append(f"(s.grid is null or {alias}.{grid} = s.grid)")
         if reading.criterion is not None:
             found.append(rendered(reading.criterion(_SYMBOLIC[self.scope_kind]), reading, alias))
         return found
@@ -204,7 +215,7 @@ class Writer:
         communities = (Kind.TENANT, Kind.UPWARD)
         if inner.kind in communities and outer.kind in communities:
             return [f"{alias}.{inner.key} = {parent_alias}.{outer.key}"]
-        return self.scoped(child, alias)
+        return self._within(child, alias)
 
     # Rows as JSON
 

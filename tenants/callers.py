@@ -33,14 +33,16 @@ from gongzhi.tenants.models import (
     AreaCode,
     AreaLevel,
     GrantRow,
+    Grid,
     PluginSwitch,
     SignInSession,
     Tenant,
     TenantState,
 )
-from gongzhi.tenants.roles import granted
+from gongzhi.tenants.roles import granted, grid_of, path_of
 
 _CODE = re.compile(r"[0-9]{6,15}P?")
+_GRID = re.compile(r"[0-9]{15}")
 #: A token's last use is written at most this often.
 _TOUCH = timedelta(minutes=5)
 
@@ -203,7 +205,14 @@ async def grants_of(
     """(the grants of this account that hold at this moment, the moments at which that changes)."""
     moment = now()
     query = (
-        select(GrantRow.role, GrantRow.node_id, Area.path, GrantRow.valid_from, GrantRow.valid_until)
+        select(
+            GrantRow.role,
+            GrantRow.node_id,
+            GrantRow.grid_id,
+            Area.path,
+            GrantRow.valid_from,
+            GrantRow.valid_until,
+        )
         .join(Area, Area.id == GrantRow.node_id)
         .where(
             GrantRow.account_id == account_id,
@@ -211,7 +220,9 @@ async def grants_of(
         )
     )
     rows = (await session.execute(query)).all()
-    held = [(row.role, row.node_id, row.path) for row in rows if row.valid_from <= moment]
+    held = [
+        (row.role, row.node_id, path_of(row.path, row.grid_id)) for row in rows if row.valid_from <= moment
+    ]
     turns = [row.valid_from for row in rows if row.valid_from > moment]
     return await granted(session, table, held), turns + [
         row.valid_until for row in rows if row.valid_until is not None
@@ -238,21 +249,36 @@ async def find_area(session: AsyncSession, named: str) -> Area | None:
 
 async def _scope(session: AsyncSession, actor: Actor, named: str | None) -> Scope | None:
     """The scope that was named, or the only one the grants leave."""
+    grid = None
     if named is None:
-        nodes = {grant.node_id for grant in actor.grants}
-        if len(nodes) != 1:
+        places = {(grant.node_id, grid_of(grant.path)) for grant in actor.grants}
+        if len(places) != 1:
             return None
-        area = await session.get(Area, nodes.pop())
+        [(node, grid)] = places
+        area = await session.get(Area, node)
     else:
         area = await find_area(session, named.strip())
-    if area is None or not actor.holds(area.path):
+        if area is None:
+            area, grid = await _find_grid(session, named.strip())
+    if area is None or not actor.holds(path_of(area.path, grid)):
         raise ScopeUnknown(scope=(named or "")[:40])
     if area.level is not AreaLevel.COMMUNITY:
         return Range(area.id, area.path)
     tenant = await session.get(Tenant, area.id)
     if tenant is None or tenant.state is not TenantState.ACTIVE:
         raise CommunitySuspended(scope=(named or area.code or "")[:40])
-    return Community(area.id, area.path)
+    return Community(area.id, area.path, grid)
+
+
+async def _find_grid(session: AsyncSession, named: str) -> tuple[Area | None, UUID | None]:
+    """(the community, the grid) of this code or id."""
+    try:
+        wanted = Grid.code == named if _GRID.fullmatch(named) else Grid.id == UUID(named)
+    except ValueError:
+        return None, None
+    query = select(Area, Grid.id).join(Grid, Grid.tenant_id == Area.id).where(wanted)
+    found = (await session.execute(query)).one_or_none()
+    return (None, None) if found is None else (found[0], found[1])
 
 
 async def _switched_on(session: AsyncSession, scope: Scope | None) -> frozenset[str] | None:

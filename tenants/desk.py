@@ -146,7 +146,12 @@ async def revoke_grant(kernel: Kernel, login: str, role: str, code: str) -> None
     """
     async with _at(kernel, code) as work:
         account_id = await account_called(kernel, login)
-        held = (GrantRow.account_id == account_id, GrantRow.node_id == work.stream, GrantRow.role == role)
+        held = (
+            GrantRow.account_id == account_id,
+            GrantRow.node_id == work.stream,
+            GrantRow.role == role,
+            GrantRow.grid_id.is_(None),
+        )
         grant_id = (await work.session.scalars(select(GrantRow.id).where(*held))).one_or_none()
         if grant_id is None:
             raise NotFound(what=Words(zh=f"授权 {role}", en=f"grant {role}"))

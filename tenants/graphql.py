@@ -318,7 +318,7 @@ class Me:
 def _me(caller: Caller) -> Me:
     """About the caller alone; a token learns the same about itself."""
     _ = caller.actor.caller_id
-    path = caller.scope.path if caller.scope else ""
+    path = caller.scope.reach if caller.scope else ""
     held = caller.actor.labels(path)
     codes = {code for role in held for code in caller.actor.roles.allowed(role)}
     if caller.actor.only is not None:

@@ -6,7 +6,20 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gongzhi.core.api import Actor, Grant, Invalid, Level, Permission, Powers, Role, RoleTable, Row, role_rows
+from gongzhi.core.api import (
+    STEP,
+    Actor,
+    Grant,
+    Invalid,
+    Level,
+    Permission,
+    Powers,
+    Role,
+    RoleTable,
+    Row,
+    grid_step,
+    role_rows,
+)
 from gongzhi.tenants.models import OWN, AreaLevel, OwnRole
 
 #: The nodes at which a role of a level is held; whose work is in a grid holds it at the grid's community.
@@ -17,6 +30,9 @@ HELD_AT: dict[Level, tuple[AreaLevel, ...]] = {
     Level.COMMUNITY: (AreaLevel.COMMUNITY,),
     Level.GRID: (AreaLevel.COMMUNITY,),
 }
+
+#: Characters of a grid's step; those of nodes are much shorter.
+_HEX = 32
 
 #: Role, node, path: a grant before it is known what it brings.
 Held = tuple[str, UUID, str]
@@ -53,6 +69,17 @@ def own_id(code: str) -> UUID | None:
         return UUID(code.removeprefix(OWN)) if code.startswith(OWN) else None
     except ValueError:
         return None
+
+
+def path_of(path: str, grid: UUID | None) -> str:
+    """The path of a community, or that of a grid beneath it."""
+    return path if grid is None else path + grid_step(grid)
+
+
+def grid_of(path: str) -> UUID | None:
+    """The grid that a grant's path ends with; None where it is a node's."""
+    last = path.rstrip(STEP).rpartition(STEP)[2]
+    return UUID(hex=last) if len(last) == _HEX else None
 
 
 async def own_roles(session: AsyncSession, codes: Iterable[str]) -> dict[str, OwnRole]:

@@ -73,7 +73,7 @@ def actor_of(kernel: Kernel, role: str, scope: Scope) -> Actor:
     """Somebody with this role at this node."""
     from uuid import uuid4
 
-    return Actor(roles=kernel.roles, grants=(Grant(role, scope.node, scope.path),), account_id=uuid4())
+    return Actor(roles=kernel.roles, grants=(Grant(role, scope.node, scope.reach),), account_id=uuid4())
 
 
 @pytest.fixture

@@ -8,7 +8,17 @@ from uuid import UUID
 from sqlalchemy import Date, ForeignKeyConstraint, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gongzhi.core.api import Base, CodeEnum, TenantRow, UpwardRow, Versioned, derived, now, upward_rows
+from gongzhi.core.api import (
+    Base,
+    CodeEnum,
+    GridRow,
+    TenantRow,
+    UpwardRow,
+    Versioned,
+    derived,
+    now,
+    upward_rows,
+)
 from gongzhi.plugins.mediation.states import CaseState
 
 SCHEMA = "mediation"
@@ -90,7 +100,7 @@ class Dispute(TenantRow, Base):
     told_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Case(TenantRow, Versioned, Base):
+class Case(TenantRow, GridRow, Versioned, Base):
     """One mediation of a dispute (调解案件)."""
 
     __tablename__ = "case"

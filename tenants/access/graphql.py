@@ -37,6 +37,7 @@ from gongzhi.tenants.access import holdings as held
 from gongzhi.tenants.access import preview as previewing
 from gongzhi.tenants.access import reasons
 from gongzhi.tenants.graphql import Area
+from gongzhi.tenants.graphql import Grid as GridType
 from gongzhi.tenants.roles import known_permissions, may_give
 from gongzhi.tenants.service.accounts import Accounts
 from gongzhi.tenants.service.grants import Grants
@@ -63,6 +64,7 @@ class Grant(Node):
     valid_until: dt.datetime | None = column("Until when; null for good (止).")
     reason: str = column("Why (事由).")
     area: Area | None = one("node_id", "Where it is held (辖区).")
+    grid: GridType | None = one("grid_id", "The grid it is limited to, if it is (限定网格).")
     account: Annotated["Account", strawberry.lazy("gongzhi.tenants.access.graphql")] | None = one(
         "account_id", "Whose it is, where this area opened the account (账号)."
     )
@@ -168,6 +170,7 @@ class AccessGrant:
     role: str = strawberry.field(description="The role's code (角色代码).")
     role_name: str = strawberry.field(description="What people call it (角色名称).")
     place: AccessPlace = strawberry.field(description="Where it is held (辖区).")
+    grid: str | None = strawberry.field(description="The grid it is limited to, by its code (限定网格).")
     reason: str = strawberry.field(description="Why it was given (事由).")
     valid_until: dt.datetime | None = strawberry.field(description="Until when; null for good (止).")
     permissions: list[str] = strawberry.field(description="What it allows (权限).")
@@ -183,6 +186,7 @@ class AccessGrant:
             role=one.grant.role,
             role_name=one.grant.role if one.role is None else one.role.zh,
             place=AccessPlace.of(one.area),
+            grid=None if one.grid is None else one.grid.code,
             reason=one.reason,
             valid_until=one.valid_until,
             permissions=sorted(kernel.roles.codes(one.powers.left)),
@@ -282,7 +286,7 @@ async def _explain(
         caller,
         account_id=_id_of(account_id, "Account", "accountId"),
         permission=_known(kernel, permission),
-        area=await reasons.area_of(kernel, caller, object_id),
+        place=await reasons.place_of(kernel, caller, object_id),
     )
     return AccessReasons(
         allowed=found.allowed,
@@ -314,8 +318,8 @@ async def _who_can(
     after: str | None,
 ) -> AccessPage:
     known = _known(kernel, permission)
-    area = await reasons.area_of(kernel, caller, node_id)
-    return _page(kernel, await held.who_can(kernel, known, area.path), first, after)
+    place = await reasons.place_of(kernel, caller, node_id)
+    return _page(kernel, await held.who_can(kernel, known, place.path), first, after)
 
 
 async def _access_of(
@@ -324,7 +328,7 @@ async def _access_of(
     scope = caller.scope
     assert scope is not None
     wanted = _id_of(account_id, "Account", "accountId")
-    return _page(kernel, await held.access_of(kernel, wanted, scope.path), first, after)
+    return _page(kernel, await held.access_of(kernel, wanted, scope.reach), first, after)
 
 
 def _page(kernel: Kernel, found: Sequence[held.Holding], first: int | None, after: str | None) -> AccessPage:
@@ -347,7 +351,7 @@ def _page(kernel: Kernel, found: Sequence[held.Holding], first: int | None, afte
 async def _preview(
     kernel: Kernel, caller: Caller, *, role: str, node_id: str | None, account_id: str | None
 ) -> GrantPreview:
-    area = await reasons.area_of(kernel, caller, node_id)
+    area = (await reasons.place_of(kernel, caller, node_id)).area
     account = None if account_id is None else _id_of(account_id, "Account", "accountId")
     found = await previewing.preview(kernel, caller, account_id=account, role=role, node=area)
     language = caller.actor.language
@@ -367,7 +371,7 @@ def _roles(caller: Caller) -> list[BuiltInRole]:
     """About what anybody signed in may know."""
     actor = caller.actor
     _ = actor.caller_id
-    path = caller.scope.path if caller.scope else ""
+    path = caller.scope.reach if caller.scope else ""
     giving = actor.may(policies.GRANT_GIVE, path)
 
     def told(role: Role) -> BuiltInRole:

@@ -10,14 +10,16 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongzhi.core.api import STEP, Grant, Kernel, Permission, Powers, Role, RoleTable, Row, now, system_work
+from gongzhi.tenants import models
 from gongzhi.tenants.models import Account, Area, GrantRow, OwnRole
-from gongzhi.tenants.roles import as_role, granted, held_at, rows_of
+from gongzhi.tenants.roles import as_role, granted, grid_of, held_at, path_of, rows_of
 
 
 @dataclass(frozen=True)
 class Holding:
     """A grant that holds, with whose it is and where.
 
+    :param grid: the grid that it is limited to, if it is.
     :param role: None where the role is gone.
     """
 
@@ -26,6 +28,7 @@ class Holding:
     login: str
     display_name: str
     area: Area
+    grid: models.Grid | None
     grant: Grant
     role: Role | None
     powers: Powers
@@ -43,19 +46,21 @@ async def holdings(session: AsyncSession, table: RoleTable, *where: ColumnElemen
     """The grants of open accounts that hold now and meet these conditions, from the county down."""
     moment = now()
     query = (
-        select(GrantRow, Account, Area)
+        select(GrantRow, Account, Area, models.Grid)
         .join(Account, Account.id == GrantRow.account_id)
         .join(Area, Area.id == GrantRow.node_id)
+        .outerjoin(models.Grid, models.Grid.id == GrantRow.grid_id)
         .where(
             GrantRow.valid_from <= moment,
             or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > moment),
             Account.active.is_(True),
             *where,
         )
-        .order_by(Area.path, GrantRow.role, GrantRow.id)
+        .order_by(Area.path, GrantRow.grid_id.nulls_first(), GrantRow.role, GrantRow.id)
     )
     rows: Sequence[Any] = (await session.execute(query)).all()
-    grants = await granted(session, table, [(row.role, area.id, area.path) for row, _account, area in rows])
+    held = [(row.role, area.id, path_of(area.path, row.grid_id)) for row, _account, area, _grid in rows]
+    grants = await granted(session, table, held)
     return [
         Holding(
             id=row.id,
@@ -63,19 +68,23 @@ async def holdings(session: AsyncSession, table: RoleTable, *where: ColumnElemen
             login=account.login,
             display_name=account.display_name,
             area=area,
+            grid=grid,
             grant=grant,
             role=grant.held or table.roles.get(grant.role),
             powers=table.powers(grant.role) if grant.powers is None else grant.powers,
             reason=row.reason,
             valid_until=row.valid_until,
         )
-        for (row, account, area), grant in zip(rows, grants, strict=True)
+        for (row, account, area, grid), grant in zip(rows, grants, strict=True)
     ]
 
 
 def reaching(path: str) -> ColumnElement[bool]:
     """The condition that a grant reaches this path."""
-    return Area.path.in_(at_and_above(path))
+    grid = grid_of(path)
+    nodes = Area.path.in_(at_and_above(path))
+    here = GrantRow.grid_id.is_(None)
+    return nodes & (here if grid is None else here | (GrantRow.grid_id == grid))
 
 
 def together(held: Iterable[Holding]) -> Powers:
@@ -120,7 +129,7 @@ async def access_of(kernel: Kernel, account_id: UUID, path: str) -> list[Holding
     """What an account holds at this path, above it and beneath it."""
     async with system_work(kernel) as work:
         held = await holdings(work.session, kernel.roles, Account.id == account_id)
-    return [one for one in held if one.area.path.startswith(path) or path.startswith(one.area.path)]
+    return [one for one in held if one.grant.path.startswith(path) or path.startswith(one.grant.path)]
 
 
 async def policy_rows(kernel: Kernel) -> list[Row]:
@@ -128,5 +137,5 @@ async def policy_rows(kernel: Kernel) -> list[Row]:
     async with system_work(kernel) as work:
         own = (await work.session.scalars(select(OwnRole).where(OwnRole.retired_at.is_(None)))).all()
         held = await holdings(work.session, kernel.roles)
-    grants = [("g", str(one.account_id), one.grant.role, one.area.path) for one in held]
+    grants = [("g", str(one.account_id), one.grant.role, one.grant.path) for one in held]
     return [*kernel.roles.rows, *rows_of(own), *grants]

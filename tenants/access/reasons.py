@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, null, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongzhi.core.api import (
@@ -13,6 +13,7 @@ from gongzhi.core.api import (
     Caller,
     Community,
     Grant,
+    GridRow,
     Kernel,
     NotFound,
     Permission,
@@ -30,7 +31,7 @@ from gongzhi.tenants.access.holdings import Holding, at_and_above, holdings, off
 from gongzhi.tenants.access.kinds import model_called
 from gongzhi.tenants.callers import switched_on
 from gongzhi.tenants.models import Account, Area, AreaLevel
-from gongzhi.tenants.roles import may_give
+from gongzhi.tenants.roles import may_give, path_of
 
 #: How many ways to get what is missing are told, and how many people who may open each.
 _OFFERS, _GIVERS = 3, 5
@@ -63,20 +64,36 @@ class Reasons:
     switched_off: str | None = field(default=None)
 
 
-async def area_of(kernel: Kernel, caller: Caller, object_id: str | None) -> Area:
-    """The node that an object belongs to, which is the scope's own without one; nothing outside the scope is found.
+@dataclass(frozen=True)
+class Place:
+    """A node, or a grid of a community."""
+
+    area: Area
+    grid: UUID | None = None
+
+    @property
+    def path(self) -> str:
+        """Where a grant must lie at or above."""
+        return path_of(self.area.path, self.grid)
+
+
+async def place_of(kernel: Kernel, caller: Caller, object_id: str | None) -> Place:
+    """Where an object belongs, which is the scope's own place without one; nothing outside the scope is found.
 
     :raises NotFound: there is no such object here.
     """
     scope = caller.scope
     assert scope is not None
+    grid: UUID | None = scope.grid if isinstance(scope, Community) else None
     model, row_id = (Area, scope.node) if object_id is None else _named(kernel, object_id)
     async with reading(kernel, scope, caller.actor) as work:
-        node = row_id if model is Area else await _node_of(work.session, scope, model, row_id)
+        node: UUID | None = row_id
+        if model is not Area:
+            node, grid = await _node_of(work.session, scope, model, row_id)
         area = None if node is None else await work.session.get(Area, node)
     if area is None or not area.path.startswith(scope.path):
         raise NotFound(what="object")
-    return area
+    return Place(area, grid)
 
 
 def _named(kernel: Kernel, object_id: str) -> tuple[type[Base], UUID]:
@@ -91,28 +108,34 @@ def _named(kernel: Kernel, object_id: str) -> tuple[type[Base], UUID]:
     return model, row_id
 
 
-async def _node_of(session: AsyncSession, scope: Scope, model: type[Base], row_id: UUID) -> UUID | None:
+async def _node_of(
+    session: AsyncSession, scope: Scope, model: type[Base], row_id: UUID
+) -> tuple[UUID | None, UUID | None]:
+    """(the node a row belongs to, its grid)."""
     key = belongs(model.__table__).key  # type: ignore[arg-type]  # always a Table
     table: Any = inspect(model).local_table
-    column = table.c.id if key is None else table.c[key]
-    query = select(column).where(table.c.id == row_id)
+    node = table.c.id if key is None else table.c[key]
+    grid: Any = table.c[model.__grid_key__] if issubclass(model, GridRow) else null()
+    query = select(node, grid).where(table.c.id == row_id)
     if key is not None and isinstance(scope, Community):
-        query = query.where(column == scope.node)
-    found: UUID | None = (await session.scalars(query)).one_or_none()
-    return found
+        query = query.where(node == scope.node)
+    if isinstance(scope, Community) and scope.grid is not None:
+        query = query.where(grid == scope.grid)
+    found = (await session.execute(query)).one_or_none()
+    return (None, None) if found is None else (found[0], found[1])
 
 
 async def explain(
-    kernel: Kernel, caller: Caller, *, account_id: UUID, permission: Permission, area: Area
+    kernel: Kernel, caller: Caller, *, account_id: UUID, permission: Permission, place: Place
 ) -> Reasons:
-    """Why this account may or may not use this permission at this node.
+    """Why this account may or may not use this permission at this place.
 
     :raises NotFound: no such account, or none that has to do with the caller's area.
     """
-    table = kernel.roles
+    table, area = kernel.roles, place.area
     bit = 1 << table.bits[permission.code]
     async with system_work(kernel) as work:
-        held = await holdings(work.session, table, reaching(area.path), Account.id == account_id)
+        held = await holdings(work.session, table, reaching(place.path), Account.id == account_id)
         if not held:
             await _check_account(work.session, caller, account_id)
         chain = tuple(one for one in held if one.powers.allow & bit)

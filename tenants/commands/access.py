@@ -53,9 +53,9 @@ def explain(settings: Settings, login: str, permission: str, code: str, object_i
         from gongzhi.tenants.service.accounts import account_called
 
         [known] = known_permissions(kernel.roles, [permission], path="permission")
-        area = await reasons.area_of(kernel, caller, object_id)
+        place = await reasons.place_of(kernel, caller, object_id)
         account_id = await account_called(kernel, login)
-        return await reasons.explain(kernel, caller, account_id=account_id, permission=known, area=area)
+        return await reasons.explain(kernel, caller, account_id=account_id, permission=known, place=place)
 
     found: Reasons = _ask(settings, code, question)
     verdict = "[green]✓ 允许 allowed[/]" if found.allowed else "[red]✗ 不允许 not allowed[/]"
@@ -77,7 +77,8 @@ def explain(settings: Settings, login: str, permission: str, code: str, object_i
 def _told(one: "Holding") -> str:
     role = one.grant.role if one.role is None else f"{one.role.zh} {one.grant.role}"
     until = "" if one.valid_until is None else f", → {one.valid_until:%Y-%m-%d}"
-    return f"{role} @ {one.area.name} ({one.reason}{until})"
+    where = one.area.name if one.grid is None else f"{one.area.name} {one.grid.name}"
+    return f"{role} @ {where} ({one.reason}{until})"
 
 
 def _show(held: "Iterable[Holding]") -> None:
@@ -97,8 +98,8 @@ def who_can(settings: Settings, permission: str, code: str) -> None:
         from gongzhi.tenants.roles import known_permissions
 
         [known] = known_permissions(kernel.roles, [permission], path="permission")
-        area = await reasons.area_of(kernel, caller, None)
-        return await holdings.who_can(kernel, known, area.path)
+        place = await reasons.place_of(kernel, caller, None)
+        return await holdings.who_can(kernel, known, place.path)
 
     _show(_ask(settings, code, question))
 
@@ -134,7 +135,7 @@ def preview(settings: Settings, role: str, code: str, login: str | None) -> None
         from gongzhi.tenants.service.accounts import account_called
 
         account_id = None if login is None else await account_called(kernel, login)
-        area = await reasons.area_of(kernel, caller, None)
+        area = (await reasons.place_of(kernel, caller, None)).area
         return await previewing.preview(kernel, caller, account_id=account_id, role=role, node=area)
 
     found = _ask(settings, code, question)

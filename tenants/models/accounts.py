@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -82,12 +82,18 @@ class ApiToken(Base):
 
 
 class GrantRow(Base):
-    """A role that an account holds at a node, and who gave it why."""
+    """A role that an account holds at a node, or at one grid of a community, and who gave it why."""
 
     __tablename__ = "grant"
     __belongs__ = platform_rows(key="node_id", app=("select", "insert", "update"), erase="delete")
     __table_args__ = (
-        Index("grant_account_idx", "account_id", "node_id", "role", unique=True),
+        Index(
+            "grant_account_idx",
+            *("account_id", "node_id", "role", "grid_id"),
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+        ForeignKeyConstraint(["node_id", "grid_id"], [f"{SCHEMA}.grid.tenant_id", f"{SCHEMA}.grid.id"]),
         Index("grant_node_idx", "node_id", "id"),
         {"schema": SCHEMA},
     )
@@ -96,6 +102,7 @@ class GrantRow(Base):
     account_id: Mapped[UUID] = mapped_column(ForeignKey(f"{SCHEMA}.account.id"))
     role: Mapped[str]
     node_id: Mapped[UUID] = mapped_column(ForeignKey(f"{SCHEMA}.area.id"))
+    grid_id: Mapped[UUID | None]
     valid_from: Mapped[datetime] = mapped_column(default=now)
     valid_until: Mapped[datetime | None]
     granted_by: Mapped[UUID | None]

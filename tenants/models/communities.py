@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column, synonym
 from gongzhi.core.api import (
     Base,
     CodeEnum,
+    GridRow,
     NodeScoped,
     TenantRow,
     UpwardRow,
@@ -74,10 +75,11 @@ class GridKind(StrEnum):
     MICRO = "micro"
 
 
-class Grid(UpwardRow, Versioned, Base):
+class Grid(UpwardRow, GridRow, Versioned, Base):
     """A grid (网格) of a community. Its code is the community's twelve digits and three of its own."""
 
     __tablename__ = "grid"
+    __grid_key__ = "id"
     __table_args__ = (
         UniqueConstraint("tenant_id", "code"),
         {"schema": SCHEMA},
@@ -89,7 +91,7 @@ class Grid(UpwardRow, Versioned, Base):
     retired_on: Mapped[dt.date | None] = mapped_column(Date)
 
 
-class GridVersion(UpwardRow, Base):
+class GridVersion(UpwardRow, GridRow, Base):
     """What a grid was from one day to another: its households and its bounds in words."""
 
     __tablename__ = "grid_version"
@@ -106,7 +108,7 @@ class GridVersion(UpwardRow, Base):
     bounds: Mapped[str | None]
 
 
-class Household(TenantRow, Versioned, Base):
+class Household(TenantRow, GridRow, Versioned, Base):
     """A household (户) in the register: a place and a number of people, no names."""
 
     __tablename__ = "household"

@@ -93,6 +93,7 @@ class Giving(Service):
             .join(Account, Account.id == GrantRow.account_id, isouter=True)
             .where(
                 GrantRow.node_id == area.id,
+                GrantRow.grid_id.is_(None),
                 GrantRow.valid_from <= moment,
                 or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > moment),
                 # One that was opened elsewhere is not seen here; whether it is active is not asked.

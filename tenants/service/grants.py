@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from gongzhi.core.api import Input, Invalid, NotFound, Words, ref, told, use_case
+from gongzhi.core.api import Input, Invalid, Level, NotFound, Role, Words, ref, told, use_case
 from gongzhi.tenants import policies
-from gongzhi.tenants.models import GrantRow
+from gongzhi.tenants.models import Area, GrantRow, Grid
 from gongzhi.tenants.service.accounts import account_called
 from gongzhi.tenants.service.giving import Giving
 
@@ -21,11 +21,22 @@ class PeriodUnfit(Invalid):
     en = "A grant ends after it begins, and not in the past"
 
 
+class GridUnfit(Invalid):
+    """Roles of grids alone are held at one grid, and it is a grid of the community."""
+
+    code = "GRANT_GRID_UNFIT"
+    zh = "只有网格层级的角色可以限定到网格，且网格须属于该社区"
+    en = "Only roles of the grid level are held at one grid, and it must be one of the community's"
+
+
 class GiveRole(Input, frozen=True, kw_only=True):
     """A role for an account at a node, for good or for a time (授权)."""
 
     login: Annotated[str, told("The account's sign-in name (账号).", min_length=3, max_length=40)]
     role: Annotated[str, told("The role's code (角色代码).", min_length=2, max_length=60)]
+    grid_id: (
+        Annotated[UUID, ref("Grid", "At one grid of the community, for roles of grids (网格).")] | None
+    ) = None
     node_id: (
         Annotated[UUID, ref("Area", "Where it is held; the scope's own node unless told (辖区).")] | None
     ) = None
@@ -51,15 +62,25 @@ class Grants(Giving):
         role, powers = await self.role_at(given.role, area)
         self._check_may_give(role, powers, area.path)
         self._check_period(given)
+        await self._check_grid(role, given.grid_id, area)
         account_id = await account_called(self.work.kernel, given.login)
         await self._turn_at(area.id)
         before = await self._givers(area)
         query = select(GrantRow).where(
-            GrantRow.account_id == account_id, GrantRow.node_id == area.id, GrantRow.role == given.role
+            GrantRow.account_id == account_id,
+            GrantRow.node_id == area.id,
+            GrantRow.role == given.role,
+            GrantRow.grid_id.is_not_distinct_from(given.grid_id),
         )
         row: GrantRow | None = (await self.session.scalars(query)).one_or_none()
         if row is None:
-            row = GrantRow(account_id=account_id, node_id=area.id, role=given.role, valid_from=self.work.at)
+            row = GrantRow(
+                account_id=account_id,
+                node_id=area.id,
+                role=given.role,
+                grid_id=given.grid_id,
+                valid_from=self.work.at,
+            )
             self.session.add(row)
         elif row.valid_until is not None and row.valid_until <= self.work.at:
             row.valid_from = self.work.at
@@ -85,6 +106,15 @@ class Grants(Giving):
         row.reason = revoked.reason
         await self._check_admins(area, before)
         return row
+
+    async def _check_grid(self, role: Role, grid_id: UUID | None, area: Area) -> None:
+        if grid_id is None:
+            return
+        query = select(Grid.id).where(
+            Grid.id == grid_id, Grid.tenant_id == area.id, Grid.retired_on.is_(None)
+        )
+        if role.level is not Level.GRID or (await self.session.scalars(query)).one_or_none() is None:
+            raise GridUnfit(path="gridId", problem="")
 
     def _check_period(self, given: GiveRole) -> None:
         since = given.valid_from or self.work.at

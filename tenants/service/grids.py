@@ -128,9 +128,10 @@ returning id
 class Households(Service):
     """The register of households of one community."""
 
-    @use_case(policies.HOUSEHOLD_REGISTER, hot=True)
+    @use_case(policies.HOUSEHOLD_REGISTER, where="grid", hot=True)
     async def register(self, household: RegisterHousehold) -> Household:
         """Enter a household in the register (登记户)."""
+        self.work.check_grid(household.grid_id)
         told = (household.number, household.grid_id, household.place, household.people)
         taken = HouseholdNumberTaken(path="number", number=household.number, problem="")
         with unless_taken(taken):

@@ -80,7 +80,7 @@ class DeclineCase(TakeStep, frozen=True, kw_only=True):
 class MediationCases(CaseSteps):
     """The cases of one community: taking them down and in."""
 
-    @use_case(policies.CASE_OPEN)
+    @use_case(policies.CASE_OPEN, where="grid")
     async def open(self, opened: OpenCase) -> Case:
         """Take down a dispute that somebody brings (登记纠纷)."""
         if {party.side for party in opened.parties} != set(Side):

@@ -1,0 +1,209 @@
+"""Marked strings through every mutation, then everything is read by everybody else: nobody sees another's mark.
+
+Both fences together, then each alone: with every permission granted, and with row-level security switched off.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import psycopg
+import pytest
+from graphql import GraphQLEnumType, GraphQLObjectType, get_named_type, is_leaf_type
+from psycopg import sql
+
+from gongzhi.core.actor import Actor
+from gongzhi.core.api import Base, Kind, Reading, belongs, reading_of
+from gongzhi.core.rowsecurity import governed
+from gongzhi.core.testing import Name, literal, work_off
+from gongzhi.tenants import desk
+
+#: Who is marked how: the letter in a mark. The new community is one that the file of the county brings.
+HOMES = {"own": "a", "sibling": "b", "other": "c", "county": "d", "street": "e", "other_county": "f"}
+MARK = re.compile(r"(?:金丝雀|\\u91d1\\u4e1d\\u96c0|canary-|1390000)([a-f1-6])(\d\d)")
+#: Texts that take no mark, for they are codes, numbers or logins.
+EXACT = {
+    *("login", "role", "phone", "idNumber", "birthBand", "plugin", "settings", "contentBase64", "blueprint"),
+    *("permissions", "allowed", "denied", "included"),
+}
+TERM = {"appointedOn": "2020-01-01", "termEndsOn": "2099-01-01"}
+AREA_NAME = 99
+
+
+class Marker:
+    """Fills the nodes of a realm, each with marks of its own."""
+
+    def __init__(self, realm) -> None:
+        self.realm = realm
+        self.schema = realm.schema
+        self.numbers = {name: at for at, name in enumerate(sorted(self.schema.mutation_type.fields))}
+        self.done: set[str] = set()
+
+    def mark(self, home: str, mutation: str) -> str:
+        return f"金丝雀{HOMES[home]}{self.numbers[mutation]:02}"
+
+    async def do(self, who: str, home: str, mutation: str, /, **told: Any) -> Any:
+        """What comes of a mutation whose texts are all marked."""
+        field = self.schema.mutation_type.fields[mutation]
+        given = self._marked(get_named_type(field.args["input"].type), self.mark(home, mutation), told)
+        success = self.schema.get_type(f"{mutation[0].upper()}{mutation[1:]}Success")
+        [(name, kind)] = [
+            (name, get_named_type(one.type))
+            for name, one in success.fields.items()
+            if not is_leaf_type(get_named_type(one.type))
+        ]
+        read = " ".join({"id", "version", "code"} & kind.fields.keys()) or "displayName"
+        document = (
+            f"mutation {{ it: {mutation}(input: {literal(given)}) "
+            f"{{ ... on Problem {{ code message path }} ... on {success.name} {{ {name} {{ {read} }} }} }} }}"
+        )
+        answer = msgspec.json.decode(await self.realm.ask(who, home, home, document))
+        assert name in (answer["data"]["it"] or {}), (mutation, answer)
+        self.done.add(mutation)
+        return answer["data"]["it"][name]
+
+    def _marked(self, kind: Any, mark: str, told: dict[str, Any]) -> dict[str, Any]:
+        found = dict(told)
+        for name, one in kind.fields.items():
+            if name in told or name in EXACT or get_named_type(one.type).name != "String":
+                continue
+            found[name] = [mark] if "[" in str(one.type) else mark
+        return found
+
+    async def fill(self) -> None:
+        """Every mutation there is, in an order that works."""
+        for home in ("own", "sibling", "other"):
+            await self._register(home)
+            await self._mediate(home)
+            await self._open_doors("community_admin", home, "mediator")
+        for home in ("county", "other_county"):
+            await self._open_doors("county_operator", home, "county_analyst")
+        await self._onboard()
+        await work_off(self.realm.kernel)
+
+    async def _register(self, home: str) -> None:
+        async def do(mutation: str, /, **told: Any) -> Any:
+            return await self.do("community_admin", home, mutation, **told)
+
+        grid = await do("drawGrid", number=1)
+        grid = await do("redrawGrid", gridId=grid["id"], version=grid["version"])
+        await do("registerHousehold", gridId=grid["id"])
+        digit = "abcdef".index(HOMES[home]) + 1
+        phone = f"1390000{digit}{self.numbers['registerPerson']:02}8"
+        person = {"personId": (await do("registerPerson", phone=phone))["id"]}
+        await do("unmaskPerson", **person)
+        await do("giveConsent", **person, purpose=Name("PUBLICATION"))
+        other = self.schema.get_type("Purpose")
+        assert isinstance(other, GraphQLEnumType)
+        purpose = next(name for name in other.values if name != "PUBLICATION")
+        consent = await do("giveConsent", **person, purpose=Name(purpose))
+        await do("withdrawConsent", consentId=consent["id"], version=consent["version"])
+        await do("recordProfileFigure", value="1234.5", asOf="2025-12-31")
+        await do("disablePlugin", plugin="mediation")
+        await do("enablePlugin", plugin="mediation")
+        word = json.dumps({"number_word": self.mark(home, "configurePlugin")})
+        await do("configurePlugin", plugin="mediation", settings=word)
+
+    async def _mediate(self, home: str) -> None:
+        term = await self.do("community_admin", home, "appointMediator", **TERM)
+        told = {"rightsTold": True, "mediatorId": term["id"], "form": Name("WRITTEN"), "remedyTold": True}
+        for steps in (
+            ("accept", "assign", "begin", "agree", "perform", "close"),
+            ("decline",),
+            ("accept", "terminate"),
+        ):
+            await self._case(home, steps, told)
+
+    async def _case(self, home: str, steps: tuple[str, ...], told: dict[str, Any]) -> None:
+        mark = self.mark(home, "openMediationCase")
+        parties = [{"side": Name(side), "name": mark} for side in ("APPLICANT", "RESPONDENT")]
+        case = await self.do(
+            "mediator", home, "openMediationCase", category=Name("NEIGHBOURS"), parties=parties
+        )
+        for step in steps:
+            mutation = f"{step}MediationCase" if step in ("accept", "decline") else f"{step}Mediation"
+            role = "community_admin" if step in ("accept", "decline", "assign") else "mediator"
+            wanted = get_named_type(self.schema.mutation_type.fields[mutation].args["input"].type).fields
+            case = await self.do(
+                role,
+                home,
+                mutation,
+                caseId=case["id"],
+                version=case["version"],
+                **{name: told[name] for name in wanted if name in told},
+            )
+
+    async def _open_doors(self, role: str, home: str, given: str) -> None:
+        """Accounts, own roles, grants and tokens."""
+
+        async def do(mutation: str, /, **told: Any) -> Any:
+            return await self.do(role, home, mutation, **told)
+
+        login = f"canary-{HOMES[home]}{self.numbers['openAccount']:02}-{uuid4().hex[:8]}"
+        account = await do("openAccount", login=login)
+        for turn in ("closeAccount", "reopenAccount", "resetAccount"):
+            account = await do(turn, accountId=account["id"], version=account["version"])
+        level = {"level": Name("COUNTY" if "county" in home else "COMMUNITY")}
+        own = await do("makeRole", allowed=["tenants.area:read"], **level)
+        own = await do("changeRole", roleId=own["id"], version=own["version"], allowed=["tenants.grant:read"])
+        for code in (own["code"], given):
+            grant = await do("giveRole", login=login, role=code)
+        await do("revokeGrant", grantId=grant["id"])
+        await do("giveRole", login=login, role=role)
+        spare = await do("makeRole", name=f"{self.mark(home, 'makeRole')}备", **level)
+        await do("retireRole", roleId=spare["id"], version=spare["version"])
+        token = await do("issueToken")
+        await do("rotateToken", tokenId=token["id"])
+        token = await do("issueToken")
+        await do("revokeToken", tokenId=token["id"])
+
+    async def _onboard(self) -> None:
+        """A new community, which comes, pauses, and goes for good; the archive is another operator's."""
+        place = self.realm.places["first"]
+        line = f"{place.street}099,金丝雀{HOMES['street']}{AREA_NAME}社区居民委员会,community,{place.street}"
+        county = place.county
+        lines = (
+            "code,name,level,parent_code",
+            f"{county[:2]},试验省,province,",
+            f"{county[:4]},试验市,city,{county[:2]}",
+            f"{county},试验县{county},county,{county[:4]}",
+            f"{place.street},试验街道,street,{county}",
+            line,
+        )
+        file = base64.b64encode("\n".join(lines).encode()).decode()
+        await self.do(
+            "county_operator", "county", "startOnboarding", contentBase64=file, fileName="divisions.csv"
+        )
+        await work_off(self.realm.kernel)
+        asked = "{ communities(first: 100) { nodes { id version area { name } } } }"
+        answer = msgspec.json.decode(await self.realm.ask("county_operator", "county", "county", asked))
+        [new] = [one for one in answer["data"]["communities"]["nodes"] if "金丝雀" in one["area"]["name"]]
+        label = {"label": "第二运营员", "role": "county_operator"}
+        self.realm.tokens["second_operator", "county"] = await desk.create_token(
+            self.realm.kernel, county, **label
+        )
+        told = {"communityId": new["id"], "version": new["version"]}
+        for role, turn in (
+            ("county_operator", "suspendCommunity"),
+            ("county_operator", "resumeCommunity"),
+            ("county_operator", "suspendCommunity"),
+            ("second_operator", "archiveCommunity"),
+        ):
+            told["version"] = (await self.do(role, "county", turn, **told))["version"]
+
+
+@pytest.fixture(scope="module")
+def marker(realm) -> Marker:
+    made = Marker(realm)
+    realm.loop.run(made.fill())
+    return made
+
+
+class TestTheMarks:
+    def test_went_through_every_mutation(self, realm, marker):
+        assert set(realm.schema.mutation_type.fields) - marker.done == set()
