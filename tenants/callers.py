@@ -189,6 +189,7 @@ async def session_behind(session: AsyncSession, cookie: str, csrf: str | None) -
             SignInSession.token_hash == hash_token(cookie),
             SignInSession.expires_at > now(),
             Account.active.is_(True),
+            or_(Account.signed_out_at.is_(None), SignInSession.created_at > Account.signed_out_at),
         )
     )
     found: SignInSession | None = (await session.scalars(query)).one_or_none()

@@ -145,7 +145,7 @@ async def revoke_grant(kernel: Kernel, login: str, role: str, code: str) -> None
     :raises NotFound: it is not held there.
     """
     async with _at(kernel, code) as work:
-        account_id = await account_called(kernel, login)
+        account_id = (await account_called(kernel, login)).id
         held = (
             GrantRow.account_id == account_id,
             GrantRow.node_id == work.stream,

@@ -320,12 +320,9 @@ def _me(caller: Caller) -> Me:
     _ = caller.actor.caller_id
     path = caller.scope.reach if caller.scope else ""
     held = caller.actor.labels(path)
-    codes = {code for role in held for code in caller.actor.roles.allowed(role)}
-    if caller.actor.only is not None:
-        codes &= caller.actor.only
     return Me(
         roles=[HeldRole(code=role.code, zh=role.zh, en=role.en) for role in held.values()],
-        permissions=sorted(codes),
+        permissions=sorted(caller.actor.roles.codes(caller.actor.mask(path))),
         plugins=sorted(caller.switched_on or ()),
     )
 

@@ -1,6 +1,7 @@
 """Roles at nodes: which may be held where, what a node's own roles bring, and who may give which."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
@@ -20,7 +21,7 @@ from gongzhi.core.api import (
     grid_step,
     role_rows,
 )
-from gongzhi.tenants.models import OWN, AreaLevel, OwnRole
+from gongzhi.tenants.models import OWN, Area, AreaLevel, OwnRole, Tenant
 
 #: The nodes at which a role of a level is held; whose work is in a grid holds it at the grid's community.
 HELD_AT: dict[Level, tuple[AreaLevel, ...]] = {
@@ -120,8 +121,68 @@ async def granted(session: AsyncSession, table: RoleTable, held: Sequence[Held])
     )
 
 
+@dataclass(frozen=True)
+class KnownRole:
+    """A role with what it brings.
+
+    :param home: the path of the node that made it; the empty one for a built-in role.
+    """
+
+    role: Role
+    powers: Powers
+    home: str = ""
+
+
+async def role_called(session: AsyncSession, table: RoleTable, code: str) -> KnownRole | None:
+    """The role that grants call so, built in or somebody's own; None where it is gone."""
+    if code in table.roles:
+        return KnownRole(table.roles[code], table.powers(code))
+    own = await own_roles(session, [code])
+    if code not in own:
+        return None
+    home = (await session.scalars(select(Area.path).where(Area.id == own[code].node_id))).one()
+    powers = table.with_rows(rows_of(own.values())).get(code, Powers())
+    return KnownRole(as_role(own[code]), powers, home)
+
+
+async def offered_at(session: AsyncSession, table: RoleTable, area: Area) -> dict[str, KnownRole]:
+    """The roles that may be held at this node, by code: what its blueprint offers, its own and those made above."""
+    tenant = await session.get(Tenant, area.id) if area.level is AreaLevel.COMMUNITY else None
+    chosen = set(tenant.roles) if tenant is not None and tenant.roles else None
+    found = {
+        role.code: KnownRole(role, table.powers(role.code))
+        for role in table.roles.values()
+        if held_at(role, area.level) and (chosen is None or role.anywhere or role.code in chosen)
+    }
+    query = (
+        select(OwnRole, Area.path)
+        .join(Area, Area.id == OwnRole.node_id)
+        .where(Area.path.in_(at_and_above(area.path)), OwnRole.retired_at.is_(None))
+    )
+    own = {row.code: (row, home) for row, home in (await session.execute(query)).all()}
+    powers = table.with_rows(rows_of(row for row, _home in own.values()))
+    for code, (row, home) in own.items():
+        if held_at(as_role(row), area.level):
+            found[code] = KnownRole(as_role(row), powers.get(code, Powers()), home)
+    return found
+
+
+def at_and_above(path: str) -> list[str]:
+    """The paths of the nodes whose grants and roles reach this one, from the county down."""
+    steps = path.rstrip(STEP).split(STEP)
+    return [STEP.join(steps[:count]) + STEP for count in range(1, len(steps) + 1)]
+
+
 def may_give(actor: Actor, role: Role, powers: Powers, path: str) -> bool:
-    """True when this actor may give the role at this path: it lacks nothing of it, or its own role may give it."""
-    if actor.robot is not None or not powers.allow & ~actor.mask(path):
+    """True when this actor may give the role at this path: it lacks nothing of it, or its own role may give it.
+
+    What works on the whole platform nobody gives but the operator of the server; a limited token gives only what it
+    is allowed itself.
+    """
+    if actor.robot is not None:
         return True
-    return not actor.labels(path).keys().isdisjoint(role.given_by)
+    if role.level is Level.PLATFORM:
+        return False
+    if not powers.allow & ~actor.mask(path):
+        return True
+    return actor.only is None and not actor.labels(path).keys().isdisjoint(role.given_by)

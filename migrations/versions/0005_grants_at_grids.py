@@ -1,4 +1,4 @@
-"""grants at one grid of a community"""
+"""grants at one grid of a community; when an account was signed out"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column(
+        'account', sa.Column('signed_out_at', sa.DateTime(timezone=True), nullable=True), schema='tenants'
+    )
     op.add_column('grant', sa.Column('grid_id', sa.Uuid(), nullable=True), schema='tenants')
     op.create_foreign_key(
         op.f('grant_node_id_grid_id_fk'), 'grant', 'grid', ['node_id', 'grid_id'], ['tenant_id', 'id'],
@@ -30,3 +33,4 @@ def downgrade() -> None:
         'grant_account_idx', 'grant', ['account_id', 'node_id', 'role'], unique=True, schema='tenants'
     )
     op.drop_column('grant', 'grid_id', schema='tenants')
+    op.drop_column('account', 'signed_out_at', schema='tenants')

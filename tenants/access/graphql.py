@@ -8,8 +8,10 @@ from uuid import UUID
 import strawberry
 
 from gongzhi.core.api import (
+    STEP,
     Argument,
     Caller,
+    Community,
     Equals,
     Invalid,
     Kernel,
@@ -18,6 +20,7 @@ from gongzhi.core.api import (
     Order,
     Permission,
     Role,
+    Scope,
     Words,
     answered,
     column,
@@ -38,7 +41,7 @@ from gongzhi.tenants.access import preview as previewing
 from gongzhi.tenants.access import reasons
 from gongzhi.tenants.graphql import Area
 from gongzhi.tenants.graphql import Grid as GridType
-from gongzhi.tenants.roles import known_permissions, may_give
+from gongzhi.tenants.roles import held_at, known_permissions, may_give
 from gongzhi.tenants.service.accounts import Accounts
 from gongzhi.tenants.service.grants import Grants
 from gongzhi.tenants.service.own_roles import OwnRoles
@@ -367,12 +370,21 @@ async def _preview(
     )
 
 
+def _level_of(scope: Scope | None) -> models.AreaLevel:
+    """The level of a scope's node, as far as roles are held there."""
+    if isinstance(scope, Community):
+        return models.AreaLevel.COMMUNITY
+    county = scope is None or scope.path.count(STEP) == 1
+    return models.AreaLevel.COUNTY if county else models.AreaLevel.STREET
+
+
 def _roles(caller: Caller) -> list[BuiltInRole]:
     """About what anybody signed in may know."""
     actor = caller.actor
     _ = actor.caller_id
     path = caller.scope.reach if caller.scope else ""
-    giving = actor.may(policies.GRANT_GIVE, path)
+    giving = caller.scope is not None and actor.may(policies.GRANT_GIVE, path)
+    level = _level_of(caller.scope)
 
     def told(role: Role) -> BuiltInRole:
         powers = actor.roles.powers(role.code)
@@ -382,7 +394,7 @@ def _roles(caller: Caller) -> list[BuiltInRole]:
             en=role.en,
             level=role.level,
             permissions=sorted(actor.roles.codes(powers.left)),
-            may_give=giving and may_give(actor, role, powers, path),
+            may_give=giving and held_at(role, level) and may_give(actor, role, powers, path),
         )
 
     return [told(role) for role in actor.roles.roles.values()]

@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gongzhi.core.api import STEP, Grant, Kernel, Permission, Powers, Role, RoleTable, Row, now, system_work
+from gongzhi.core.api import Grant, Kernel, Permission, Powers, Role, RoleTable, Row, now, system_work
 from gongzhi.tenants import models
 from gongzhi.tenants.models import Account, Area, GrantRow, OwnRole
-from gongzhi.tenants.roles import as_role, granted, grid_of, held_at, path_of, rows_of
+from gongzhi.tenants.roles import KnownRole, at_and_above, granted, grid_of, path_of, rows_of
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,6 @@ class Holding:
     powers: Powers
     reason: str
     valid_until: dt.datetime | None
-
-
-def at_and_above(path: str) -> list[str]:
-    """The paths of the nodes whose grants reach this one, from the county down."""
-    steps = path.rstrip(STEP).split(STEP)
-    return [STEP.join(steps[:count]) + STEP for count in range(1, len(steps) + 1)]
 
 
 async def holdings(session: AsyncSession, table: RoleTable, *where: ColumnElement[bool]) -> list[Holding]:
@@ -79,6 +73,23 @@ async def holdings(session: AsyncSession, table: RoleTable, *where: ColumnElemen
     ]
 
 
+def holding_of(row: GrantRow, account: Account, area: Area, known: KnownRole) -> Holding:
+    """A grant that is being given, as it will be held."""
+    return Holding(
+        id=row.id,
+        account_id=account.id,
+        login=account.login,
+        display_name=account.display_name,
+        area=area,
+        grid=None,
+        grant=Grant(row.role, area.id, area.path),
+        role=known.role,
+        powers=known.powers,
+        reason=row.reason,
+        valid_until=row.valid_until,
+    )
+
+
 def reaching(path: str) -> ColumnElement[bool]:
     """The condition that a grant reaches this path."""
     grid = grid_of(path)
@@ -93,24 +104,6 @@ def together(held: Iterable[Holding]) -> Powers:
     for one in held:
         powers = powers.with_(one.powers)
     return powers
-
-
-async def offered_roles(
-    session: AsyncSession, table: RoleTable, areas: Iterable[Area]
-) -> list[tuple[Role, Powers, Area]]:
-    """The roles that may be held at these nodes, each with what it brings."""
-    found = []
-    for area in areas:
-        own: Sequence[OwnRole] = (
-            await session.scalars(
-                select(OwnRole).where(OwnRole.node_id == area.id, OwnRole.retired_at.is_(None))
-            )
-        ).all()
-        powers = table.with_rows(rows_of(own)) if own else {}
-        roles = [(role, table.powers(role.code)) for role in table.roles.values()]
-        roles += [(as_role(one), powers[one.code]) for one in own if one.code in powers]
-        found += [(role, brings, area) for role, brings in roles if held_at(role, area.level)]
-    return found
 
 
 async def who_can(kernel: Kernel, permission: Permission, path: str) -> list[Holding]:

@@ -22,6 +22,7 @@ from gongzhi.core.api import (
 )
 from gongzhi.tenants.access.holdings import holdings, reaching, together
 from gongzhi.tenants.access.kinds import readings
+from gongzhi.tenants.callers import switched_on
 from gongzhi.tenants.models import Account, Area, AreaLevel
 from gongzhi.tenants.service.giving import Giving
 
@@ -62,7 +63,7 @@ async def preview(
     table = kernel.roles
     assert caller.scope is not None
     async with reading(kernel, caller.scope, caller.actor) as work:
-        found, powers = await Giving(work).role_at(role, node)
+        known = await Giving(work).role_at(role, node)
     async with system_work(kernel) as system:
         held = (
             []
@@ -74,13 +75,13 @@ async def preview(
         counting = counting.where(Area.path >= beneath.lo, Area.path < beneath.hi)
         nodes = (await system.session.scalars(counting)).one()
     before = together(held)
-    after = before.with_(powers)
+    after = before.with_(known.powers)
     new = table.codes(after.left & ~before.left)
     both = table.codes(after.left)
     opened = [one for one in readings(kernel) if one.permission.code in new]
     rows = await _rows(kernel, caller, opened, node)
     return Preview(
-        role=found,
+        role=known.role,
         area=node,
         nodes=nodes,
         permissions=tuple(table.permissions[code] for code in sorted(new)),
@@ -95,7 +96,11 @@ async def _rows(kernel: Kernel, caller: Caller, opened: list[Reading], node: Are
     scope = Community(node.id, node.path) if community else Range(node.id, node.path)
     found: Counter[str] = Counter()
     async with reading(kernel, scope, caller.actor) as work:
+        on = await switched_on(work.session, node.id) if community else None
         for one in opened:
+            card = kernel.plugins.cards.get(one.permission.code.partition(".")[0])
+            if on is not None and card is not None and card.switchable and card.name not in on:
+                continue
             if not community and belongs(one.model.__table__).kind is Kind.TENANT:  # type: ignore[arg-type]
                 continue
             query = select(func.count()).select_from(one.model)

@@ -27,11 +27,11 @@ from gongzhi.core.api import (
     system_work,
 )
 from gongzhi.tenants import policies
-from gongzhi.tenants.access.holdings import Holding, at_and_above, holdings, offered_roles, reaching, together
+from gongzhi.tenants.access.holdings import Holding, holdings, reaching, together
 from gongzhi.tenants.access.kinds import model_called
 from gongzhi.tenants.callers import switched_on
-from gongzhi.tenants.models import Account, Area, AreaLevel
-from gongzhi.tenants.roles import may_give, path_of
+from gongzhi.tenants.models import Account, Area, AreaLevel, GrantRow
+from gongzhi.tenants.roles import KnownRole, at_and_above, may_give, offered_at, path_of
 
 #: How many ways to get what is missing are told, and how many people who may open each.
 _OFFERS, _GIVERS = 3, 5
@@ -141,8 +141,9 @@ async def explain(
         chain = tuple(one for one in held if one.powers.allow & bit)
         denials = tuple(one for one in held if one.powers.deny & bit)
         off = await _switched_off(kernel, work.session, permission, area)
-        allowed = bool(together(held).left & bit) and off is None
-        offers = () if allowed or denials else await _offers(work.session, kernel, bit, area)
+        may = bool(together(held).left & bit)
+        offers = () if may or denials else await _offers(work.session, kernel, bit, area)
+        allowed = may and off is None
     return Reasons(allowed, area, chain, denials, offers, off)
 
 
@@ -155,10 +156,14 @@ async def _check_account(session: AsyncSession, caller: Caller, account_id: UUID
     if home is not None and home.path.startswith(scope.path):
         return
     beneath = Range(scope.node, scope.path)
-    here = await holdings(
-        session, caller.actor.roles, Account.id == account_id, Area.path >= beneath.lo, Area.path < beneath.hi
+    # Also what ended, or has not begun, or is of a closed account: that is what one asks about.
+    query = (
+        select(GrantRow.id)
+        .join(Area, Area.id == GrantRow.node_id)
+        .where(GrantRow.account_id == account_id, Area.path >= beneath.lo, Area.path < beneath.hi)
+        .limit(1)
     )
-    if not here:
+    if (await session.scalars(query)).first() is None:
         raise NotFound(what="Account")
 
 
@@ -175,18 +180,21 @@ async def _offers(session: AsyncSession, kernel: Kernel, bit: int, area: Area) -
     """The roles that bring it, the one that brings least and reaches least first."""
     above = at_and_above(area.path)
     areas = list((await session.scalars(select(Area).where(Area.path.in_(above)).order_by(Area.path))).all())
-    fitting = [one for one in await offered_roles(session, kernel.roles, areas) if one[1].left & bit]
-    fitting.sort(key=lambda one: (-len(one[2].path), one[1].allow.bit_count(), one[0].code))
+    fitting = [
+        (known, where)
+        for where in areas
+        for known in (await offered_at(session, kernel.roles, where)).values()
+        if known.powers.left & bit
+    ]
+    fitting.sort(key=lambda one: (-len(one[1].path), one[0].powers.allow.bit_count(), one[0].role.code))
     held = await holdings(session, kernel.roles, reaching(area.path))
     return tuple(
-        Offer(role, powers, where, givers_of(kernel, held, role, powers, where.path)[:_GIVERS])
-        for role, powers, where in fitting[:_OFFERS]
+        Offer(known.role, known.powers, where, givers_of(kernel, held, known, where.path)[:_GIVERS])
+        for known, where in fitting[:_OFFERS]
     )
 
 
-def givers_of(
-    kernel: Kernel, held: list[Holding], role: Role, powers: Powers, path: str
-) -> tuple[Holding, ...]:
+def givers_of(kernel: Kernel, held: list[Holding], known: KnownRole, path: str) -> tuple[Holding, ...]:
     """Whose grants let them give this role at this path, one for each account."""
     by_account: dict[UUID, list[Holding]] = {}
     for one in held:
@@ -196,6 +204,6 @@ def givers_of(
     for account_id, theirs in by_account.items():
         grants: tuple[Grant, ...] = tuple(one.grant for one in theirs)
         actor = Actor(roles=kernel.roles, grants=grants, account_id=account_id)
-        if actor.may(policies.GRANT_GIVE, path) and may_give(actor, role, powers, path):
+        if actor.may(policies.GRANT_GIVE, path) and may_give(actor, known.role, known.powers, path):
             found.append(theirs[-1])
     return tuple(found)

@@ -54,7 +54,7 @@ def explain(settings: Settings, login: str, permission: str, code: str, object_i
 
         [known] = known_permissions(kernel.roles, [permission], path="permission")
         place = await reasons.place_of(kernel, caller, object_id)
-        account_id = await account_called(kernel, login)
+        account_id = (await account_called(kernel, login)).id
         return await reasons.explain(kernel, caller, account_id=account_id, permission=known, place=place)
 
     found: Reasons = _ask(settings, code, question)
@@ -116,7 +116,7 @@ def of(settings: Settings, login: str, code: str) -> None:
         from gongzhi.tenants.service.accounts import account_called
 
         assert caller.scope is not None
-        return await holdings.access_of(kernel, await account_called(kernel, login), caller.scope.path)
+        return await holdings.access_of(kernel, (await account_called(kernel, login)).id, caller.scope.path)
 
     _show(_ask(settings, code, question))
 
@@ -134,7 +134,7 @@ def preview(settings: Settings, role: str, code: str, login: str | None) -> None
         from gongzhi.tenants.access import reasons
         from gongzhi.tenants.service.accounts import account_called
 
-        account_id = None if login is None else await account_called(kernel, login)
+        account_id = None if login is None else (await account_called(kernel, login)).id
         area = (await reasons.place_of(kernel, caller, None)).area
         return await previewing.preview(kernel, caller, account_id=account_id, role=role, node=area)
 

@@ -18,6 +18,7 @@ class Account(Versioned, Base):
     """Somebody who signs in.
 
     :param node_id: the node whose administrator opened it and looks after it; None for the platform's own people.
+    :param signed_out_at: sessions opened before are over.
     :param activation_hash: of the code with which its owner sets a password, until it is used.
     """
 
@@ -32,6 +33,7 @@ class Account(Versioned, Base):
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     activation_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     activation_until: Mapped[datetime | None]
+    signed_out_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -20,7 +20,7 @@ from gongzhi.core.api import (
 from gongzhi.tenants import policies
 from gongzhi.tenants.models import Account, Area, GrantRow
 from gongzhi.tenants.service.giving import Giving
-from gongzhi.tenants.service.taken import add_unless_taken
+from gongzhi.tenants.service.taken import add_unless_taken, named
 
 #: How long a code may be used.
 _DAYS = 7
@@ -48,6 +48,14 @@ class LoginUnknown(Invalid):
     code = "ACCOUNT_UNKNOWN"
     zh = "没有账号“{login}”，请核对，或先开设账号"
     en = "There is no account “{login}”; check it, or open one first"
+
+
+class AccountClosed(Invalid):
+    """Nobody gives a role to an account that is closed."""
+
+    code = "ACCOUNT_CLOSED"
+    zh = "账号“{login}”已停用，请先恢复"
+    en = "The account “{login}” is closed; open it again first"
 
 
 class OpenAccount(Input, frozen=True):
@@ -82,7 +90,7 @@ class Accounts(Giving):
         if not LOGIN.fullmatch(opened.login):
             raise LoginUnfit(path="login", problem="")
         account = Account(
-            login=opened.login, display_name=opened.display_name.strip(), node_id=self.work.stream
+            login=opened.login, display_name=named(opened.display_name), node_id=self.work.stream
         )
         self._tell_code(account)
         await add_unless_taken(self.work, account, LoginTaken(path="login", login=opened.login, problem=""))
@@ -91,32 +99,36 @@ class Accounts(Giving):
     @use_case(policies.ACCOUNT_OPEN, where="anywhere")
     async def reset(self, turned: TurnAccount) -> Account:
         """Give an account a new code, with which its owner sets another password (重置密码)."""
-        account = await self.work.load(Account, turned.account_id, version=turned.version)
+        account = await self._mine(turned)
         self._tell_code(account)
         return account
 
     @use_case(policies.ACCOUNT_OPEN, where="anywhere")
     async def close(self, turned: TurnAccount) -> Account:
         """Close an account: it is signed out everywhere and can't sign in (停用账号)."""
-        return await self._turn(turned, active=False)
+        account = await self._mine(turned)
+        nodes = select(Area).where(
+            Area.id.in_(select(GrantRow.node_id).where(GrantRow.account_id == account.id))
+        )
+        for area in (await self.session.scalars(nodes.order_by(Area.path))).all():
+            before = await self._held(area)
+            self._check_admins(area, before, [one for one in before if one.account_id != account.id])
+        account.active = False
+        # Whoever is signed in stays out when the account is opened again.
+        account.signed_out_at = self.work.at
+        return account
 
     @use_case(policies.ACCOUNT_OPEN, where="anywhere")
     async def reopen(self, turned: TurnAccount) -> Account:
         """Open a closed account again (恢复账号)."""
-        return await self._turn(turned, active=True)
+        account = await self._mine(turned)
+        account.active = True
+        return account
 
-    async def _turn(self, turned: TurnAccount, *, active: bool) -> Account:
+    async def _mine(self, turned: TurnAccount) -> Account:
+        """The account, where it may nothing that the caller could not have given it."""
         account = await self.work.load(Account, turned.account_id, version=turned.version)
-        nodes = select(Area).where(
-            Area.id.in_(select(GrantRow.node_id).where(GrantRow.account_id == account.id))
-        )
-        before = []
-        for area in (await self.session.scalars(nodes.order_by(Area.path))).all():
-            await self._turn_at(area.id)
-            before.append((area, await self._givers(area)))
-        account.active = active
-        for area, givers in before:
-            await self._check_admins(area, givers)
+        await self._check_over(account.id)
         return account
 
     def _tell_code(self, account: Account) -> None:
@@ -126,14 +138,14 @@ class Accounts(Giving):
         self.work.once["activation_code"] = code
 
 
-async def account_called(kernel: Kernel, login: str) -> UUID:
-    """The id of the account with this login, wherever it was opened.
+async def account_called(kernel: Kernel, login: str) -> Account:
+    """The account with this login, wherever it was opened.
 
     :raises LoginUnknown: there is none.
     """
     async with system_work(kernel) as system:
-        query = select(Account.id).where(Account.login == login)
-        found: UUID | None = (await system.session.scalars(query)).one_or_none()
+        query = select(Account).where(Account.login == login)
+        found: Account | None = (await system.session.scalars(query)).one_or_none()
     if found is None:
         raise LoginUnknown(path="login", login=login, problem="")
     return found

@@ -1,13 +1,16 @@
 """What giving roles, tokens and own roles have in common: where, which, by whom, and that somebody is left."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import or_, select
 
-from gongzhi.core.api import Forbidden, Invalid, NotFound, Powers, Role, Service
+from gongzhi.core.api import Forbidden, Invalid, NotFound, Powers, RoleTable, Service, system_work
 from gongzhi.tenants import policies
-from gongzhi.tenants.models import Account, Area, AreaLevel, GrantRow, Tenant
-from gongzhi.tenants.roles import as_role, granted, held_at, may_give, own_roles, rows_of
+from gongzhi.tenants.access.holdings import Holding, holdings, reaching, together
+from gongzhi.tenants.models import Area, GrantRow
+from gongzhi.tenants.roles import KnownRole, may_give, offered_at, role_called
 
 
 class RoleUnfit(Invalid):
@@ -19,7 +22,7 @@ class RoleUnfit(Invalid):
 
 
 class GivesMore(Forbidden):
-    """Nobody gives what he lacks, save roles that his own role may give."""
+    """Nobody gives what he lacks, save roles that his own role may give; nor acts on the account of who may more."""
 
     code = "GRANT_BEYOND_OWN"
     zh = "您不能授予自己没有的权限：{permission}"
@@ -30,12 +33,20 @@ class LastAdmin(Invalid):
     """A node keeps somebody who may give roles there; only who stands above it may take the last one away."""
 
     code = "GRANT_LAST_ADMIN"
-    zh = "这是本辖区最后一位可以授权的管理员，请先授权另一位，或由上级办理"
-    en = "This is the last account that may give roles here; give the role to another first, or ask the level above"
+    zh = "这是本辖区最后一位可以长期授权的管理员，请先授权另一位，或由上级办理"
+    en = (
+        "This is the last account that may give roles here for good; "
+        "give the role to another first, or ask the level above"
+    )
 
 
 class Giving(Service):
     """What is done about roles in one's own area."""
+
+    @property
+    def table(self) -> RoleTable:
+        """The built-in roles."""
+        return self.work.actor.roles
 
     async def _area(self, node_id: UUID | None) -> Area:
         """The node, within the scope."""
@@ -47,78 +58,88 @@ class Giving(Service):
             raise NotFound(what="Area")
         return area
 
-    async def _role(self, code: str) -> tuple[Role | None, Powers]:
-        table = self.work.actor.roles
-        if code in table.roles:
-            return table.roles[code], table.powers(code)
-        own = await own_roles(self.session, [code])
-        if code not in own:
-            return None, Powers()
-        return as_role(own[code]), table.with_rows(rows_of(own.values()))[code]
-
-    async def role_at(self, code: str, area: Area) -> tuple[Role, Powers]:
+    async def role_at(self, code: str, area: Area) -> KnownRole:
         """A role that may be held at this node, with what it brings.
 
         :raises RoleUnfit: there is none of this code here.
         """
-        role, powers = await self._role(code)
-        tenant = await self.session.get(Tenant, area.id) if area.level is AreaLevel.COMMUNITY else None
-        offered = {one.code for one in self.work.actor.roles.roles.values() if held_at(one, area.level)}
-        if tenant is not None and tenant.roles:
-            offered &= {
-                *tenant.roles,
-                *(one.code for one in self.work.actor.roles.roles.values() if one.anywhere),
-            }
-        own = role is not None and role.code not in self.work.actor.roles.roles
-        if role is None or not (held_at(role, area.level) and (own or code in offered)):
-            raise RoleUnfit(path="role", role=code, roles=", ".join(sorted(offered)) or "-", problem="")
-        return role, powers
+        async with system_work(self.work.kernel) as system:
+            offered = await offered_at(system.session, self.table, area)
+        if code not in offered:
+            built_in = ", ".join(sorted(offered.keys() & self.table.roles.keys()))
+            raise RoleUnfit(path="role", role=code, roles=built_in or "-", problem="")
+        return offered[code]
 
-    def _check_may_give(self, role: Role, powers: Powers, path: str) -> None:
+    def _check_may_give(self, known: KnownRole, path: str) -> None:
         actor = self.work.actor
-        if not may_give(actor, role, powers, path):
-            lacking = sorted(actor.roles.codes(powers.allow & ~actor.mask(path)))
-            raise GivesMore(path="role", permission=", ".join(lacking[:5]))
+        if not may_give(actor, known.role, known.powers, path):
+            raise GivesMore(path="role", permission=self._told(known.powers.allow & ~actor.mask(path)))
+
+    def _told(self, mask: int) -> str:
+        return ", ".join(sorted(self.table.codes(mask))[:5]) or "-"
+
+    async def _check_over(self, account_id: UUID) -> None:
+        """Go on only where the caller could have given everything that this account holds, wherever it is.
+
+        :raises GivesMore: who acts on this account could act as somebody who may more.
+        """
+        scope, actor = self.work.scope, self.work.actor
+        assert scope is not None
+        async with system_work(self.work.kernel) as system:
+            query = (
+                select(GrantRow.role, Area.path)
+                .join(Area, Area.id == GrantRow.node_id)
+                .where(
+                    GrantRow.account_id == account_id,
+                    or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > self.work.at),
+                )
+            )
+            held: Sequence[tuple[str, str]] = [
+                (row.role, row.path) for row in (await system.session.execute(query)).all()
+            ]
+            known = {code: await role_called(system.session, self.table, code) for code, _path in held}
+        for code, path in held:
+            role = known[code]
+            if role is None:
+                continue
+            if not path.startswith(scope.path) or not may_give(actor, role.role, role.powers, path):
+                raise GivesMore(permission=self._told(role.powers.allow))
+
+    # Somebody is left
 
     async def _turn_at(self, node: UUID) -> None:
         """Wait for whoever changes who may give roles at this node."""
         await self.work.fetchrow("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"grants at {node}")
 
-    async def _givers(self, area: Area) -> set[UUID]:
-        """The accounts that may give roles at this node by what they hold there."""
-        await self.work.flush()
-        moment = self.work.at
-        query = (
-            select(GrantRow.account_id, GrantRow.role)
-            .join(Account, Account.id == GrantRow.account_id, isouter=True)
-            .where(
-                GrantRow.node_id == area.id,
-                GrantRow.grid_id.is_(None),
-                GrantRow.valid_from <= moment,
-                or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > moment),
-                # One that was opened elsewhere is not seen here; whether it is active is not asked.
-                or_(Account.id.is_(None), Account.active.is_(True)),
-            )
-        )
-        held: dict[UUID, list[str]] = {}
-        for account_id, role in (await self.session.execute(query)).all():
-            held.setdefault(account_id, []).append(role)
-        table = self.work.actor.roles
-        found = set()
-        for account_id, roles in held.items():
-            powers = Powers()
-            for grant in await granted(self.session, table, [(role, area.id, area.path) for role in roles]):
-                powers = powers.with_(self.work.actor.powers_of(grant))
-            if policies.GRANT_GIVE.code in table.codes(powers.left):
-                found.add(account_id)
-        return found
+    async def _held(self, area: Area) -> list[Holding]:
+        """The grants that reach this node, as they were before this command."""
+        await self._turn_at(area.id)
+        async with system_work(self.work.kernel) as system:
+            return await holdings(system.session, self.table, reaching(area.path))
 
-    async def _check_admins(self, area: Area, before: set[UUID]) -> None:
-        """:raises LastAdmin: there was somebody who may give roles here, and now there is nobody."""
+    def _check_admins(self, area: Area, before: Iterable[Holding], after: Iterable[Holding]) -> None:
+        """Go on only where somebody may give roles at this node for good, if somebody could before.
+
+        :raises LastAdmin: nobody may any more, and the caller does not stand above.
+        """
+        actor = self.work.actor
         above = area.path.rstrip(".").rpartition(".")[0]
-        if self.work.actor.robot is not None or (
-            above and self.work.actor.may(policies.GRANT_GIVE, f"{above}.")
-        ):
+        if actor.robot is not None or (above and actor.may(policies.GRANT_GIVE, f"{above}.")):
             return
-        if before and not await self._givers(area):
+        if self._givers(area, before) and not self._givers(area, after):
             raise LastAdmin(problem="")
+
+    def _givers(self, area: Area, held: Iterable[Holding]) -> set[UUID]:
+        """The accounts that may give roles at this node, for good and by what they hold right there."""
+        by_account: dict[UUID, list[Holding]] = {}
+        for one in held:
+            # What ends by itself allows nothing for good; what it denies, it denies as long as it lasts.
+            lasting = one if one.valid_until is None else replace(one, powers=Powers(0, one.powers.deny))
+            by_account.setdefault(one.account_id, []).append(lasting)
+        bit = 1 << self.table.bits[policies.GRANT_GIVE.code]
+        return {
+            account_id
+            for account_id, theirs in by_account.items()
+            if together(theirs).left & bit
+            and any(one.area.id == area.id and one.powers.allow & bit for one in theirs)
+        }

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from gongzhi.core.api import Input, Invalid, Level, NotFound, Role, Words, ref, told, use_case
+from gongzhi.core.api import Input, Invalid, Level, NotFound, Role, Words, ref, system_work, told, use_case
 from gongzhi.tenants import policies
+from gongzhi.tenants.access.holdings import Holding, holding_of
 from gongzhi.tenants.models import Area, GrantRow, Grid
-from gongzhi.tenants.service.accounts import account_called
-from gongzhi.tenants.service.giving import Giving
+from gongzhi.tenants.roles import KnownRole, role_called
+from gongzhi.tenants.service.accounts import AccountClosed, account_called
+from gongzhi.tenants.service.giving import GivesMore, Giving
 
 
 class PeriodUnfit(Invalid):
@@ -59,15 +61,17 @@ class Grants(Giving):
     async def give(self, given: GiveRole) -> GrantRow:
         """Give an account a role at a node; given again, its period and reason change (授予角色)."""
         area = await self._area(given.node_id)
-        role, powers = await self.role_at(given.role, area)
-        self._check_may_give(role, powers, area.path)
+        known = await self.role_at(given.role, area)
+        self._check_may_give(known, area.path)
         self._check_period(given)
-        await self._check_grid(role, given.grid_id, area)
-        account_id = await account_called(self.work.kernel, given.login)
-        await self._turn_at(area.id)
-        before = await self._givers(area)
+        await self._check_grid(known.role, given.grid_id, area)
+        account = await account_called(self.work.kernel, given.login)
+        if not account.active:
+            raise AccountClosed(path="login", login=given.login, problem="")
+        before = await self._held(area)
+        self._check_denials(known, account.id, area, before)
         query = select(GrantRow).where(
-            GrantRow.account_id == account_id,
+            GrantRow.account_id == account.id,
             GrantRow.node_id == area.id,
             GrantRow.role == given.role,
             GrantRow.grid_id.is_not_distinct_from(given.grid_id),
@@ -75,7 +79,7 @@ class Grants(Giving):
         row: GrantRow | None = (await self.session.scalars(query)).one_or_none()
         if row is None:
             row = GrantRow(
-                account_id=account_id,
+                account_id=account.id,
                 node_id=area.id,
                 role=given.role,
                 grid_id=given.grid_id,
@@ -87,7 +91,11 @@ class Grants(Giving):
         row.valid_from = given.valid_from or row.valid_from
         row.valid_until = given.valid_until
         row.reason, row.granted_by = given.reason, self.work.actor.account_id
-        await self._check_admins(area, before)
+        await self.work.flush()
+        after = [one for one in before if one.id != row.id]
+        if row.valid_from <= self.work.at and row.grid_id is None:
+            after.append(holding_of(row, account, area, known))
+        self._check_admins(area, before, after)
         return row
 
     @use_case(policies.GRANT_GIVE, where="anywhere")
@@ -97,15 +105,28 @@ class Grants(Giving):
         area = await self._area(row.node_id)
         if row.valid_until is not None and row.valid_until <= self.work.at:
             raise NotFound(what=Words(zh="有效的授权", en="grant that holds"))
-        role, powers = await self._role(row.role)
-        if role is not None:
-            self._check_may_give(role, powers, area.path)
-        await self._turn_at(area.id)
-        before = await self._givers(area)
+        async with system_work(self.work.kernel) as system:
+            known = await role_called(system.session, self.table, row.role)
+        if known is not None:
+            self._check_may_give(known, area.path)
+        before = await self._held(area)
         row.valid_until = self.work.at
         row.reason = revoked.reason
-        await self._check_admins(area, before)
+        self._check_admins(area, before, [one for one in before if one.id != row.id])
         return row
+
+    def _check_denials(self, known: KnownRole, account_id: UUID, area: Area, held: list[Holding]) -> None:
+        """:raises GivesMore: who decides here from above would be kept from it."""
+        deciding = 1 << self.table.bits[policies.GRANT_GIVE.code]
+        above = any(
+            one.account_id == account_id
+            and one.area.path != area.path
+            and one.powers.allow & deciding
+            and not self.work.actor.may(policies.GRANT_GIVE, one.area.path)
+            for one in held
+        )
+        if known.powers.deny & deciding and above:
+            raise GivesMore(path="role", permission=policies.GRANT_GIVE.code)
 
     async def _check_grid(self, role: Role, grid_id: UUID | None, area: Area) -> None:
         if grid_id is None:

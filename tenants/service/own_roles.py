@@ -1,14 +1,19 @@
 """Roles that a node makes for its own people, of permissions that its level may give and the maker has."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
-from gongzhi.core.api import Input, Invalid, Level, Powers, Stale, ref, role_rows, told, use_case
+from sqlalchemy import select
+
+from gongzhi.core.api import Input, Invalid, Level, Powers, Stale, new_id, ref, told, use_case
 from gongzhi.tenants import policies
+from gongzhi.tenants.access.holdings import Holding
 from gongzhi.tenants.models import Area, AreaLevel, OwnRole
-from gongzhi.tenants.roles import known_permissions, own_id, own_roles, rows_of
+from gongzhi.tenants.roles import known_permissions, own_id, rows_of
 from gongzhi.tenants.service.giving import GivesMore, Giving
-from gongzhi.tenants.service.taken import add_unless_taken
+from gongzhi.tenants.service.taken import add_unless_taken, named
 
 
 class BeyondLevel(Invalid):
@@ -108,7 +113,8 @@ class OwnRoles(Giving):
         levels = _MAKES[area.level]
         if made.level not in levels:
             raise LevelUnfit(path="level", levels=", ".join(level.value for level in levels), problem="")
-        role = OwnRole(node_id=area.id, name=made.name.strip(), level=made.level)
+        await self._turn_at(area.id)
+        role = OwnRole(id=new_id(), node_id=area.id, name=named(made.name), level=made.level)
         await self._fill(role, made, area)
         await add_unless_taken(self.work, role, RoleNameTaken(path="name", name=role.name, problem=""))
         return role
@@ -117,59 +123,78 @@ class OwnRoles(Giving):
     async def change(self, changed: ChangeRole) -> OwnRole:
         """Change what an own role brings; who holds it may do so at once (修改角色)."""
         role, area = await self._mine(changed.role_id, changed.version)
-        before = await self._givers(area)
+        before = await self._held(area)
         await self._fill(role, changed, area)
-        await self._check_admins(area, before)
+        self._check_admins(area, before, await self._as_now(before, role))
         return role
 
     @use_case(policies.ROLE_MAKE, where="anywhere")
     async def retire(self, retired: RetireRole) -> OwnRole:
         """Retire an own role: whoever holds it has nothing by it any more (停用角色)."""
         role, area = await self._mine(retired.role_id, retired.version)
-        before = await self._givers(area)
+        before = await self._held(area)
         role.retired_at = self.work.at
-        await self._check_admins(area, before)
+        self._check_admins(area, before, await self._as_now(before, role))
         return role
 
     async def _mine(self, role_id: UUID, version: int) -> tuple[OwnRole, Area]:
-        area = await self._area(None)
-        await self._turn_at(area.id)
         role = await self.work.load(OwnRole, role_id, version=version)
+        area = await self._area(role.node_id)
         if role.retired_at is not None:
             raise Stale(current=role.version)
-        return role, await self._area(role.node_id)
+        return role, area
+
+    async def _siblings(self, role: OwnRole) -> dict[str, OwnRole]:
+        """The roles of the same node, with this one as it is now, by code."""
+        query = select(OwnRole).where(OwnRole.node_id == role.node_id, OwnRole.retired_at.is_(None))
+        found = {one.code: one for one in (await self.session.scalars(query)).all()}
+        found.pop(role.code, None)
+        return {**found, role.code: role} if role.retired_at is None else found
+
+    async def _as_now(self, before: list[Holding], role: OwnRole) -> list[Holding]:
+        """These grants with what the node's own roles bring from now on."""
+        siblings = await self._siblings(role)
+        powers = self.table.with_rows(rows_of(siblings.values()))
+        mine = siblings.keys() | {role.code}
+        return [
+            replace(one, powers=powers.get(one.grant.role, Powers())) if one.grant.role in mine else one
+            for one in before
+        ]
 
     async def _fill(self, role: OwnRole, told: MakeRole | ChangeRole, area: Area) -> None:
         """Give the role what it is told to bring.
 
         :raises Refusal: some of it can't be.
         """
-        await self._turn_at(area.id)
-        table = self.work.actor.roles
+        table = self.table
         role.allowed = [one.code for one in known_permissions(table, told.allowed or (), path="allowed")]
         role.denied = [one.code for one in known_permissions(table, told.denied or (), path="denied")]
         role.included = sorted(set(told.included or ()))
-        powers = await self._powers(role)
-        if beyond := table.codes(powers.allow & ~table.within(role.level)):
-            raise BeyondLevel(path="allowed", permission=", ".join(sorted(beyond)), problem="")
-        if lacking := table.codes(powers.allow & ~self.work.actor.mask(area.path)):
+        siblings = await self._siblings(role)
+        for code in role.included:
+            if code not in (table.roles if own_id(code) is None else siblings):
+                raise RoleUnknown(path="included", role=code, problem="")
+        _check_cycles(role, siblings)
+        powers = table.with_rows(rows_of(siblings.values()))
+        for one in siblings.values():
+            # Another one may include this one, and be held at a lower level.
+            brings = powers.get(one.code, Powers()).allow
+            if beyond := table.codes(brings & ~table.within(one.level)):
+                raise BeyondLevel(path="allowed", permission=", ".join(sorted(beyond)), problem="")
+        brings = powers.get(role.code, Powers()).allow
+        if lacking := table.codes(brings & ~self.work.actor.mask(area.path)):
             raise GivesMore(path="allowed", permission=", ".join(sorted(lacking)))
 
-    async def _powers(self, role: OwnRole) -> Powers:
-        """What the role would bring, with what it includes."""
-        table = self.work.actor.roles
-        own = await own_roles(self.session, role.included)
-        for code in role.included:
-            one = own.get(code)
-            fits = (
-                code in table.roles
-                if own_id(code) is None
-                else one is not None and one.node_id == role.node_id
-            )
-            if not fits:
-                raise RoleUnknown(path="included", role=code, problem="")
-        mine = role.code if role.id is not None else "-"
-        if mine in own:
-            raise RoleCycle(path="included", roles=" → ".join([mine, *sorted(own), mine]), problem="")
-        rows = [*rows_of(own.values()), *role_rows(mine, role.allowed, role.denied, role.included)]
-        return table.with_rows(rows)[mine] if rows else Powers()
+
+def _check_cycles(role: OwnRole, siblings: Mapping[str, OwnRole]) -> None:
+    """:raises RoleCycle: the role includes itself, at once or by way of others."""
+    waiting, way = list(role.included), [role.name]
+    seen: set[str] = set()
+    while waiting:
+        code = waiting.pop()
+        if code == role.code:
+            raise RoleCycle(path="included", roles=" → ".join([*way, role.name]), problem="")
+        if code in siblings and code not in seen:
+            seen.add(code)
+            way.append(siblings[code].name)
+            waiting += siblings[code].included

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import asyncpg
 from sqlalchemy.exc import IntegrityError
 
-from gongzhi.core.api import Base, Refusal, UnitOfWork
+from gongzhi.core.api import Base, Invalid, Refusal, UnitOfWork, Words
 
 #: What PostgreSQL calls a second row of the same unique key.
 _UNIQUE_VIOLATION = "23505"
@@ -34,3 +34,14 @@ async def add_unless_taken(work: UnitOfWork, row: Base, taken: Refusal) -> None:
     work.session.add(row)
     with unless_taken(taken):
         await work.flush()
+
+
+def named(name: str) -> str:
+    """A name without the blanks around it.
+
+    :raises Invalid: nothing is left.
+    """
+    shown = name.strip()
+    if not shown:
+        raise Invalid(path="name", problem=Words(zh="名称不能为空白", en="a name is more than blanks"))
+    return shown

@@ -12,11 +12,13 @@ from gongzhi.core.api import (
     hash_token,
     new_token,
     ref,
+    system_work,
     told,
     use_case,
 )
 from gongzhi.tenants import policies
 from gongzhi.tenants.models import ApiToken
+from gongzhi.tenants.roles import role_called
 from gongzhi.tenants.service.giving import Giving
 
 
@@ -63,9 +65,9 @@ class Tokens(Giving):
     async def issue(self, issued: IssueToken) -> ApiToken:
         """Issue a token; it is told once, and only its hash is kept (签发令牌)."""
         area = await self._area(issued.node_id)
-        role, powers = await self.role_at(issued.role, area)
-        self._check_may_give(role, powers, area.path)
-        allowed = self.work.actor.roles.codes(powers.left)
+        known = await self.role_at(issued.role, area)
+        self._check_may_give(known, area.path)
+        allowed = self.table.codes(known.powers.left)
         limited = None if issued.permissions is None else sorted(set(issued.permissions))
         unknown = [code for code in limited or () if code not in allowed]
         if unknown or limited == []:
@@ -89,6 +91,7 @@ class Tokens(Giving):
     async def rotate(self, rotated: RotateToken) -> ApiToken:
         """Issue a token that may do the same for as long; the old one ends after the overlap (轮换令牌)."""
         old = await self._open(rotated.token_id)
+        await self.role_at(old.role, await self._area(old.node_id))
         token = ApiToken(
             label=old.label,
             node_id=old.node_id,
@@ -111,9 +114,10 @@ class Tokens(Giving):
         area = await self._area(token.node_id)
         if token.revoked_at is not None or token.expires_at <= self.work.at:
             raise NotFound(what=Words(zh="有效的令牌", en="token that works"))
-        role, powers = await self._role(token.role)
-        if role is not None:
-            self._check_may_give(role, powers, area.path)
+        async with system_work(self.work.kernel) as system:
+            known = await role_called(system.session, self.table, token.role)
+        if known is not None:
+            self._check_may_give(known, area.path)
         return token
 
     def _told_once(self, token: ApiToken) -> ApiToken:

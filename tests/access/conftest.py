@@ -1,14 +1,18 @@
 """A ground of its own for both fences: two counties, and a token of every role at every node where it is held."""
 
 import asyncio
-from collections.abc import Iterator
+import itertools
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 import pytest
-from graphql import GraphQLSchema
+from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, is_leaf_type
+from structlog.testing import capture_logs
 
 from gongzhi.core.api import Caller, Credentials, Refusal, Role, Scope
 from gongzhi.core.kernel import Kernel
@@ -75,18 +79,33 @@ class Realm:
         return credentials, await self.endpoint._caller(credentials)
 
     async def ask(self, role: str, at: str, scope: str, query: str, **variables: Any) -> bytes:
-        """The response to a document as it is sent, by the compiled way where it is open."""
-        try:
-            credentials, caller = await self.caller(role, at, scope)
-            request = Request(query=query, variables=variables)
-            return (await self.endpoint.respond(credentials, caller, request)).payload()
-        except Refusal as refusal:
-            return msgspec.json.encode({"data": None, "errors": [{"extensions": {"code": refusal.code}}]})
+        """The response to a document as it is sent, by the compiled way where it is open.
+
+        :raises AssertionError: something went wrong on our side.
+        """
+        with no_mistakes(query):
+            try:
+                credentials, caller = await self.caller(role, at, scope)
+                request = Request(query=query, variables=variables)
+                return (await self.endpoint.respond(credentials, caller, request)).payload()
+            except Refusal as refusal:
+                return msgspec.json.encode({"data": None, "errors": [{"extensions": {"code": refusal.code}}]})
 
     async def ask_plainly(self, role: str, at: str, scope: str, query: str) -> bytes:
         """The same by the plain executor."""
         _credentials, caller = await self.caller(role, at, scope)
-        return (await self.endpoint.execute(caller, self.endpoint.asking(Request(query=query)))).payload()
+        with no_mistakes(query):
+            told = self.endpoint.asking(Request(query=query))
+            return (await self.endpoint.execute(caller, told)).payload()
+
+
+@contextmanager
+def no_mistakes(query: str) -> Iterator[None]:
+    """:raises AssertionError: a mistake of ours was logged meanwhile; it tells the document that met it."""
+    with capture_logs() as logs:
+        yield
+    if mistakes := [one["exc_info"] for one in logs if "exc_info" in one]:
+        raise AssertionError(f"UNEXPECTED at {query[:400]}") from mistakes[0]
 
 
 async def _spots(kernel: Kernel) -> tuple[dict[str, Place], dict[str, Spot]]:
@@ -120,6 +139,114 @@ async def _realm(kernel: Kernel, loop: asyncio.Runner) -> Realm:
     return realm
 
 
+def selection(kind: GraphQLObjectType, depth: int) -> str:
+    """All fields of a type, and of what they lead to."""
+    parts = ["__typename"]
+    for name, field in kind.fields.items():
+        inner = get_named_type(field.type)
+        if is_leaf_type(inner):
+            parts.append(name)
+        elif depth > 0:
+            parts.append(f"{name} {{ {selection(inner, depth - 1)} }}")
+    return " ".join(parts)
+
+
+@dataclass
+class Reader:
+    """Everything there is to read, by everybody who may enter somewhere, and the marks that are seen.
+
+    :param documents: (a root field, a document about it).
+    """
+
+    realm: Any
+    documents: list[tuple[str, str]] = field(default_factory=list)
+
+    async def prepare(self) -> None:
+        """Find the ids of everything, as those see them who may; then ask for each by all who may not."""
+        query = self.realm.schema.query_type
+        lists = [name for name, one in query.fields.items() if "order" in one.args]
+        self.documents = [(name, self._document(name)) for name in lists]
+        answers = [answer async for *_, answer in self.answers("compiled", self.who_is_somebody())]
+        found: dict[str, set[str]] = {}
+        for answer in answers:
+            for kind, one in _ids_in(msgspec.json.decode(answer)):
+                found.setdefault(kind, set()).add(one)
+        self.ids = {kind: sorted(ids) for kind, ids in sorted(found.items())}
+        for name, one in query.fields.items():
+            if name not in (*lists, "node", "nodes"):
+                self.documents += [(name, self._document(name, told)) for told in self._told(one)]
+        self.documents += list(self._by_id())
+
+    def _document(self, root: str, told: str = "") -> str:
+        kind = get_named_type(self.realm.schema.query_type.fields[root].type)
+        beneath = "" if is_leaf_type(kind) else f"{{ {selection(kind, 4)} }}"
+        return f"{{ {root}{told} {beneath} }}"
+
+    def _told(self, root: Any) -> Iterator[str]:
+        """Arguments of a root field: every object there is that fits, of whomever."""
+        kind = get_named_type(root.type).name
+        fits = {
+            "id": self.ids.get({"JobReport": "Job"}.get(kind, kind), []),
+            "accountId": self.ids["Account"],
+            "nodeId": self.ids["Area"],
+            "objectId": [ids[0] for ids in self.ids.values()] + self.ids["Area"],
+            "role": ["auditor"],
+            "permission": ["tenants.grant:read", "tenants.person:read"],
+        }
+        names = [name for name in root.args if name not in ("first", "after")]
+        most = max((len(fits[name]) for name in names), default=1)
+        for at in range(most):
+            told = ", ".join(f'{name}: "{fits[name][at % len(fits[name])]}"' for name in names)
+            yield f"({told})" if told else ""
+
+    def _by_id(self) -> Iterator[tuple[str, str]]:
+        for kind, ids in self.ids.items():
+            read = f"{{ ... on {kind} {{ {selection(self.realm.schema.get_type(kind), 1)} }} }}"
+            yield "nodes", f"{{ nodes(ids: {json.dumps(ids)}) {read} }}"
+            # One of each tenant is enough to show that this door is the same.
+            aliased = (f'n{at}: node(id: "{one}") {read}' for at, one in enumerate(ids[:6]))
+            yield "node", f"{{ {' '.join(aliased)} }}"
+
+    def everybody(self) -> Iterator[tuple[str, str, str]]:
+        """(role, where it is held, where it works) of all who may enter anywhere."""
+        for (role, held), scope in itertools.product(self.realm.tokens, self.realm.spots):
+            if self.realm.spots[held].holds(self.realm.spots[scope]):
+                yield role, held, scope
+
+    def different(self, whom: Iterable[tuple[str, str, str]], by_role: bool) -> list[tuple[str, str, str]]:
+        """Of these, one of each kind: those whose roles allow the same see the same."""
+        allowed = self.realm.kernel.roles.allowed
+        return list(
+            {
+                (held, scope, by_role and allowed(role)): (role, held, scope) for role, held, scope in whom
+            }.values()
+        )
+
+    def who_is_somebody(self) -> Iterator[tuple[str, str, str]]:
+        """Of all these, the ones whose roles together read everything."""
+        roles = ("community_admin", "county_operator", "auditor")
+        return (one for one in self.everybody() if one[0] in roles and one[1] == one[2])
+
+    async def answers(self, way: str, whom: Iterable[tuple[str, str, str]]) -> AsyncIterator[Any]:
+        """(who, root field, raw response) of every document, asked by these."""
+        asking = self.realm.ask if way == "compiled" else self.realm.ask_plainly
+        for who in whom:
+            for root, document in self.documents:
+                yield who, root, await asking(*who, document)
+
+
+def _ids_in(value: Any) -> Iterator[tuple[str, str]]:
+    """(type, id) of every object with an id."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _ids_in(one)
+    elif isinstance(value, dict):
+        if value.get("id"):
+            yield value["__typename"], value["id"]
+        for one in value.values():
+            yield from _ids_in(one)
+
+
 @pytest.fixture(scope="module")
 def realm(_template, event_loop) -> Iterator[Realm]:
     """One for each module."""
@@ -129,3 +256,15 @@ def realm(_template, event_loop) -> Iterator[Realm]:
     yield event_loop.run(_realm(kernel, event_loop))
     event_loop.run(kernel.database.dispose())
     drop(name)
+
+
+@pytest.fixture(scope="module")
+def make_reader(realm) -> Callable[[], Reader]:
+    """A reader of all there is when it is made."""
+
+    def make() -> Reader:
+        made = Reader(realm)
+        realm.loop.run(made.prepare())
+        return made
+
+    return make

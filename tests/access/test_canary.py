@@ -7,19 +7,19 @@ import base64
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 import psycopg
 import pytest
-from graphql import GraphQLEnumType, GraphQLObjectType, get_named_type, is_leaf_type
+from graphql import GraphQLEnumType, get_named_type, is_leaf_type
 from psycopg import sql
 
 from gongzhi.core.actor import Actor
 from gongzhi.core.api import Base, Kind, Reading, belongs, reading_of
-from gongzhi.core.rowsecurity import governed
 from gongzhi.core.testing import Name, literal, work_off
 from gongzhi.tenants import desk
 
@@ -43,14 +43,16 @@ class Marker:
         self.schema = realm.schema
         self.numbers = {name: at for at, name in enumerate(sorted(self.schema.mutation_type.fields))}
         self.done: set[str] = set()
+        #: The numbers of the mutations that took a mark.
+        self.written: set[int] = set()
 
     def mark(self, home: str, mutation: str) -> str:
         return f"金丝雀{HOMES[home]}{self.numbers[mutation]:02}"
 
     async def do(self, who: str, home: str, mutation: str, /, **told: Any) -> Any:
         """What comes of a mutation whose texts are all marked."""
-        field = self.schema.mutation_type.fields[mutation]
-        given = self._marked(get_named_type(field.args["input"].type), self.mark(home, mutation), told)
+        root = self.schema.mutation_type.fields[mutation]
+        given = self._marked(get_named_type(root.args["input"].type), self.mark(home, mutation), told)
         success = self.schema.get_type(f"{mutation[0].upper()}{mutation[1:]}Success")
         [(name, kind)] = [
             (name, get_named_type(one.type))
@@ -73,6 +75,7 @@ class Marker:
             if name in told or name in EXACT or get_named_type(one.type).name != "String":
                 continue
             found[name] = [mark] if "[" in str(one.type) else mark
+            self.written.add(int(mark[-2:]))
         return found
 
     async def fill(self) -> None:
@@ -90,6 +93,7 @@ class Marker:
         async def do(mutation: str, /, **told: Any) -> Any:
             return await self.do("community_admin", home, mutation, **told)
 
+        await do("drawGrid", number=2)
         grid = await do("drawGrid", number=1)
         grid = await do("redrawGrid", gridId=grid["id"], version=grid["version"])
         await do("registerHousehold", gridId=grid["id"])
@@ -204,6 +208,160 @@ def marker(realm) -> Marker:
     return made
 
 
+#: Number of a mark, and the class of what it was written into.
+AREA = (99, Kind.SHARED)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What may be seen of whose marks, as the tables' classes say."""
+
+    realm: Any
+    kinds: dict[int, Kind]
+    answered: set[str]
+
+    @classmethod
+    def of(cls, realm, marker: Marker) -> "Sight":
+        def metadata(field: Any) -> Any:
+            return field.extensions["strawberry-definition"].metadata
+
+        queries, mutations = realm.schema.query_type.fields, realm.schema.mutation_type.fields
+        models = {name: reading_of(metadata(one)["result"]).model for name, one in mutations.items()}
+        kinds = {marker.numbers[name]: belongs(model.__table__).kind for name, model in models.items()}
+        answered = {name for name, one in queries.items() if "answered" in metadata(one)}
+        return cls(realm, kinds | dict([AREA]), answered)
+
+    def allows(self, home: str, number: int, scope: str, root: str) -> bool:
+        """True where who works in this scope may see this mark: its own, what shows upward, who may act on it."""
+        here, there, kind = self.realm.spots[scope], self.realm.spots[home], self.kinds[number]
+        if here.holds(there):
+            return here is there or kind is not Kind.TENANT
+        # Grants of the county reach the community, and it may know whose they are.
+        return there.holds(here) and kind in (Kind.PLATFORM, Kind.NODE) and root in self.answered
+
+
+def marks(answer: bytes) -> Iterator[tuple[str, int]]:
+    """(home, number) of every mark in a raw response, and in what it carries in base64."""
+    text = answer.decode()
+    for part in re.findall(r'"([A-Za-z0-9+/]{24,}={0,2})"', text):
+        if len(part) % 4 == 0:
+            text += base64.b64decode(part).decode("utf-8", "replace")
+    homes = {letter: home for home, letter in HOMES.items()}
+    yield from ((homes[letter], int(number)) for letter, number in MARK.findall(text))
+
+
+@pytest.fixture(scope="module")
+def sight(realm, marker) -> Sight:
+    return Sight.of(realm, marker)
+
+
+@pytest.fixture(scope="module")
+def reader(make_reader, marker):
+    """Finds out about all there is once all is marked."""
+    return make_reader()
+
+
+@contextmanager
+def every_permission() -> Iterator[None]:
+    """Whoever has entered a scope is asked for no permission."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Actor, "may", lambda *_: True)
+        patch.setattr(Actor, "require", lambda *_: None)
+        yield
+
+
+@contextmanager
+def no_row_security(realm) -> Iterator[None]:
+    """The database hides nothing from the serving role."""
+
+    def turn(how: str) -> None:
+        with psycopg.connect(realm.kernel.database.address.url_for("postgres"), autocommit=True) as owner:
+            for table in Base.metadata.tables.values():
+                name = sql.Identifier(str(table.schema), table.name)
+                owner.execute(sql.SQL(f"alter table {{}} {how} row level security").format(name))
+
+    turn("disable")
+    try:
+        yield
+    finally:
+        turn("enable")
+
+
+@pytest.fixture(params=["both", "database", "application"])
+def fences(request, realm) -> Iterator[str]:
+    """The fences that stand; where the database's stands alone, roles make no difference any more."""
+    alone = {"database": every_permission, "application": lambda: no_row_security(realm)}
+    with alone.get(request.param, nullcontext)():
+        yield request.param
+
+
+def told(leak: tuple[Any, str, str, int]) -> str:
+    (role, held, scope), root, home, number = leak
+    return f"{role} at {held} in {scope} sees by {root} the mark {number} of {home}"
+
+
 class TestTheMarks:
     def test_went_through_every_mutation(self, realm, marker):
         assert set(realm.schema.mutation_type.fields) - marker.done == set()
+
+    @pytest.mark.parametrize("way", ["compiled", "plain"])
+    async def test_are_seen_by_their_own_tenant(self, reader, marker, way):
+        """Otherwise that nobody else sees them would prove nothing."""
+        seen: dict[str, set[int]] = {}
+        async for who, _root, answer in reader.answers(way, reader.who_is_somebody()):
+            seen.setdefault(who[2], set()).update(number for home, number in marks(answer) if home == who[2])
+        # Why somebody's number was looked up is kept, and told to nobody.
+        written = marker.written - {marker.numbers["unmaskPerson"]}
+        assert all(seen[home] == written for home in ("own", "sibling", "other"))
+
+    @pytest.mark.parametrize("way", ["compiled", "plain"])
+    async def test_are_seen_by_nobody_else(self, realm, reader, sight, fences, way):
+        """Every role, in every scope that it may enter, asks for all there is and for every id there is."""
+        everybody = list(reader.everybody())
+        if fences != "both" or way == "plain":
+            everybody = list(reader.different(everybody, fences != "database"))
+        leaks, count = set(), 0
+        async for who, root, answer in reader.answers(way, everybody):
+            count += 1
+            leaks |= {
+                told((who, root, home, number))
+                for home, number in marks(answer)
+                if not sight.allows(home, number, who[2], root)
+            }
+        assert count > 1000
+        assert sorted(leaks) == []
+
+    @pytest.mark.parametrize("way", ["compiled", "plain"])
+    async def test_of_persons_are_in_no_roll_up(self, realm, reader, sight, way):
+        """What is derived for those above carries no text that anybody wrote, not even to its own community."""
+        derived = {
+            name
+            for name, root in realm.schema.query_type.fields.items()
+            if isinstance(reading := root.extensions["strawberry-definition"].metadata.get("needs"), Reading)
+            and belongs(reading.model.__table__).derived
+        }
+        assert derived
+        async for _who, root, answer in reader.answers(way, reader.who_is_somebody()):
+            assert root not in derived or not list(marks(answer)), root
+
+
+class TestAFenceAlone:
+    async def test_was_opened_by_every_permission(self, realm, reader):
+        """A volunteer reads the persons of his own community then."""
+        asked = [("volunteer", "own", "own", "{ persons { nodes { displayName } } }")]
+        before = [await realm.ask(*one) for one in asked]
+        with every_permission():
+            after = [await realm.ask(*one) for one in asked]
+        assert not list(marks(before[0]))
+        assert list(marks(after[0]))
+
+    def test_was_opened_without_row_security(self, realm, marker):
+        """The serving role sees everybody's persons in no scope at all."""
+
+        def count() -> int:
+            with psycopg.connect(realm.kernel.database.address.url_for("gongzhi_app")) as app:
+                return app.execute("select count(distinct tenant_id) from tenants.person").fetchone()[0]
+
+        with no_row_security(realm):
+            assert count() == 3
+        assert count() == 0

@@ -393,7 +393,7 @@ class TestLastAdmin:
         refused = await revoke(admin, grant_of(chief))
 
         assert problem(refused) == ("InvalidInput", "GRANT_LAST_ADMIN", None)
-        assert refused["message"] == "这是本辖区最后一位可以授权的管理员，请先授权另一位，或由上级办理"
+        assert refused["message"] == "这是本辖区最后一位可以长期授权的管理员，请先授权另一位，或由上级办理"
         english = await revoke(admin.as_(**{"Accept-Language": "en"}), grant_of(chief))
         assert english["message"].startswith("This is the last account that may give roles here")
         assert holding() == [(chief, "community_admin", True)]
