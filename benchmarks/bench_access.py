@@ -358,6 +358,7 @@ async def measure(kernel: Kernel, sizes: Iterable[int], *, callers: int, times: 
     await kernel.database.dispose()
     kernels = platforms(kernel, sizes)
     told = await rounds(kernels, callers=callers, times=times)
+    resident = pss_mb(os.getpid())
     largest = max(kernels)
     for size, one in kernels.items():
         await one.database.dispose()
@@ -370,7 +371,7 @@ async def measure(kernel: Kernel, sizes: Iterable[int], *, callers: int, times: 
         f"  with somebody's own role {compiled['own role'] * 1e3:.2f} ms, part of the look-up of who holds one"
     )
     print(f"a process keeps {MOST:,} callers at most: {told[largest]['kept'] * MOST / 2**20:,.0f} MB")
-    print(f"memory of this process: {pss_mb(os.getpid()):,.0f} MB")
+    print(f"memory of this process once it had asked all: {resident:,.0f} MB")
 
 
 def main(arguments: list[str]) -> None:

@@ -137,10 +137,7 @@ def _check_where(work: Work, where: Where) -> None:
 #: What needs a permission, as the audit calls it.
 _actions: dict[str, set[str]] = {}
 
-_DID = (
-    "select exists (select from core.audit where subject_id = $1 and action = any($2) and outcome = 'done' "
-    "and (account_id = $3 or token_id = $3))"
-)
+_DID = "select core.has_done($1, $2, $3)"
 
 
 async def _check_separation(work: Work, permission: Permission, result: object) -> None:

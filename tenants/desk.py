@@ -1,11 +1,13 @@
 """What an operator does at the server's own command line: accounts, grants, tokens, switches, states."""
 
+import re
 import secrets
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
+from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,6 +32,7 @@ from gongzhi.tenants.models import (
     AreaLevel,
     Credential,
     GrantRow,
+    Grid,
     PluginSwitch,
     SignInSession,
     Tenant,
@@ -42,6 +45,8 @@ from gongzhi.tenants.service.switches import Plugins, SwitchPlugin
 from gongzhi.tenants.service.taken import add_unless_taken
 from gongzhi.tenants.service.tokens import IssueToken, RevokeToken, Tokens
 from gongzhi.tenants.sign_in import LOGIN
+
+_GRID = re.compile(r"[0-9]{15}")
 
 #: How a community's life on the platform turns.
 Turn = Literal["suspend", "resume", "archive"]
@@ -127,16 +132,38 @@ async def _at(kernel: Kernel, code: str) -> AsyncIterator[UnitOfWork]:
         yield work
 
 
+def _community_of(code: str) -> str:
+    """The code of the community that a grid's code begins with; any other code is its own."""
+    return code[:12] if _GRID.fullmatch(code) else code
+
+
+async def _grid(work: UnitOfWork, code: str) -> UUID | None:
+    """The id of the grid with this code; None where it is none's.
+
+    :raises NotFound: it looks like a grid's, and there is none.
+    """
+    if not _GRID.fullmatch(code):
+        return None
+    found: UUID | None = (await work.session.scalars(select(Grid.id).where(Grid.code == code))).one_or_none()
+    if found is None:
+        raise NotFound(what=Words(zh=f"网格 {code}", en=f"grid {code}"))
+    return found
+
+
 async def grant(
     kernel: Kernel, login: str, role: str, code: str, *, reason: str, days: int | None = None
 ) -> None:
     """Give an account a role at a node; giving it again changes its end and reason.
 
+    :param code: a node's code, or the fifteen digits of a grid.
     :raises RoleUnfit: the role is not held at such a node, or the community's blueprint does not offer it.
     """
     until = None if days is None else now() + timedelta(days=days)
-    async with _at(kernel, code) as work:
-        await Grants(work).give(GiveRole(login=login, role=role, valid_until=until, reason=reason))
+    async with _at(kernel, _community_of(code)) as work:
+        given = GiveRole(
+            login=login, role=role, grid_id=await _grid(work, code), valid_until=until, reason=reason
+        )
+        await Grants(work).give(given)
 
 
 async def revoke_grant(kernel: Kernel, login: str, role: str, code: str) -> None:
@@ -144,13 +171,14 @@ async def revoke_grant(kernel: Kernel, login: str, role: str, code: str) -> None
 
     :raises NotFound: it is not held there.
     """
-    async with _at(kernel, code) as work:
+    async with _at(kernel, _community_of(code)) as work:
         account_id = (await account_called(kernel, login)).id
+        grid_id = await _grid(work, code)
         held = (
             GrantRow.account_id == account_id,
             GrantRow.node_id == work.stream,
             GrantRow.role == role,
-            GrantRow.grid_id.is_(None),
+            GrantRow.grid_id.is_not_distinct_from(grid_id),
         )
         grant_id = (await work.session.scalars(select(GrantRow.id).where(*held))).one_or_none()
         if grant_id is None:

@@ -14,6 +14,22 @@ def upgrade() -> None:
     op.create_index(
         'audit_subject_idx', 'audit', ['subject_id'], schema='core', postgresql_where=sa.text('subject_id is not null')
     )
+    # Asked by whoever is about to do the other half of a pair of duties. It looks past the scope, for one half may
+    # have been done from above; two halves at once, by one person with one object, take turns.
+    op.execute("""
+        create function core.has_done(subject uuid, actions text[], caller uuid) returns boolean
+        language plpgsql volatile security definer set search_path = pg_catalog as $$
+        begin
+            perform pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'apart', subject, caller), 0));
+            return exists (
+                select from core.audit a
+                where a.subject_id = subject and a.action = any(actions) and a.outcome = 'done'
+                    and (a.account_id = caller or a.token_id = caller)
+            );
+        end $$
+    """)
+    op.execute("revoke all on function core.has_done(uuid, text[], uuid) from public")
+    op.execute("grant execute on function core.has_done(uuid, text[], uuid) to gongzhi_app, gongzhi_system")
     op.create_table('own_role',
     sa.Column('node_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -82,4 +98,5 @@ def downgrade() -> None:
     op.alter_column('account', 'password_hash', nullable=False, schema='tenants')
     op.drop_table('credential', schema='tenants')
     op.drop_table('own_role', schema='tenants')
+    op.execute('drop function core.has_done(uuid, text[], uuid)')
     op.drop_index('audit_subject_idx', table_name='audit', schema='core')

@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 from gongzhi.core.api import Forbidden, Invalid, NotFound, Powers, RoleTable, Service, system_work
 from gongzhi.tenants import policies
 from gongzhi.tenants.access.holdings import Holding, holdings, reaching, together
-from gongzhi.tenants.models import Area, GrantRow
+from gongzhi.tenants.models import OWN, Area, GrantRow
 from gongzhi.tenants.roles import KnownRole, may_give, offered_at, role_called
 
 
@@ -112,10 +112,15 @@ class Giving(Service):
         await self.work.fetchrow("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"grants at {node}")
 
     async def _held(self, area: Area) -> list[Holding]:
-        """The grants that reach this node, as they were before this command."""
+        """The grants that reach this node and decide who may give roles, as they were before this command."""
         await self._turn_at(area.id)
+        bit = 1 << self.table.bits[policies.GRANT_GIVE.code]
+        powers = {code: self.table.powers(code) for code in self.table.roles}
+        deciding = [code for code, brings in powers.items() if (brings.allow | brings.deny) & bit]
+        # A community may have thousands of residents; who decides are few.
+        which = GrantRow.role.in_(deciding) | GrantRow.role.startswith(OWN)
         async with system_work(self.work.kernel) as system:
-            return await holdings(system.session, self.table, reaching(area.path))
+            return await holdings(system.session, self.table, reaching(area.path), which)
 
     def _check_admins(self, area: Area, before: Iterable[Holding], after: Iterable[Holding]) -> None:
         """Go on only where somebody may give roles at this node for good, if somebody could before.

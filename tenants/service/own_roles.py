@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Annotated
 from uuid import UUID
 
@@ -48,6 +49,14 @@ class RoleCycle(Invalid):
     en = "A role can't include itself, not even by way of others: {roles}"
 
 
+class RoleTooDeep(Invalid):
+    """Roles include roles that include roles; casbin follows ten steps, and people fewer."""
+
+    code = "ROLE_TOO_DEEP"
+    zh = "角色的包含关系最多{most}层"
+    en = "Roles include each other through {most} steps at most"
+
+
 class RoleNameTaken(Invalid):
     """The node has a role of this name."""
 
@@ -55,6 +64,9 @@ class RoleNameTaken(Invalid):
     zh = "本辖区已有名为“{name}”的角色"
     en = "This node has a role called “{name}”"
 
+
+#: Through how many roles one may bring what another has.
+MOST_STEPS = 8
 
 #: The levels of which a node of each level makes roles.
 _MAKES = {
@@ -175,6 +187,8 @@ class OwnRoles(Giving):
             if code not in (table.roles if own_id(code) is None else siblings):
                 raise RoleUnknown(path="included", role=code, problem="")
         _check_cycles(role, siblings)
+        if _steps(siblings) > MOST_STEPS:
+            raise RoleTooDeep(path="included", most=MOST_STEPS, problem="")
         powers = table.with_rows(rows_of(siblings.values()))
         for one in siblings.values():
             # Another one may include this one, and be held at a lower level.
@@ -198,3 +212,14 @@ def _check_cycles(role: OwnRole, siblings: Mapping[str, OwnRole]) -> None:
             seen.add(code)
             way.append(siblings[code].name)
             waiting += siblings[code].included
+
+
+def _steps(siblings: Mapping[str, OwnRole]) -> int:
+    """Through how many steps these roles include others at most; there are no cycles."""
+
+    @cache
+    def beneath(code: str) -> int:
+        included = siblings[code].included if code in siblings else ()
+        return max((1 + beneath(one) for one in included), default=0)
+
+    return max(map(beneath, siblings), default=0)

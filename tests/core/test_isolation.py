@@ -125,10 +125,11 @@ class Ground:
             pairs = {element.parent.name: element.column.name for element in constraint.elements}
             if key is not None and pairs.get(key) == "id" and target is tree_of(Base.metadata):
                 continue
+            free = {name: None for name in pairs if name != key and table.c[name].nullable}
             row |= (
-                self._pointer(target, pairs, node)
-                if target is not table
-                else dict.fromkeys(pairs.keys() - {key})
+                free
+                if target is table or free.keys() == pairs.keys() - {key}
+                else self._pointer(target, pairs, node)
             )
         return row
 

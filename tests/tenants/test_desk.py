@@ -178,7 +178,9 @@ class TestGrant:
         limit = "update tenants.tenant set roles = '{community_admin}', blueprint = 'gone' where node_id = %s returning 1"
         assert rows_of(kernel, limit, county.scope().node) == [(1,)]
 
-        with pytest.raises(RoleUnfit, match=r"possible: auditor, community_admin, data_protection_officer, integrator$"):
+        with pytest.raises(
+            RoleUnfit, match=r"possible: auditor, community_admin, data_protection_officer, integrator$"
+        ):
             await desk.grant(kernel, login, "mediator", county.community, reason="x")
 
         await desk.grant(kernel, login, "community_admin", county.community, reason="x")

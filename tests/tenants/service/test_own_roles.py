@@ -471,3 +471,13 @@ class TestGrantOfARoleFromAbove:
         refused = await limited.do("revokeGrant", {"grantId": grant["id"], "reason": "试撤"})
 
         assert refused.get("code") == "GRANT_BEYOND_OWN"
+
+
+class TestSteps:
+    async def test_are_eight_at_most(self, admin):
+        """Casbin follows ten; whoever checks us with a casbin of his own must come to the same answers."""
+        before = await make(admin, "第零级", allowed=[GRID_READ])
+        for number in range(1, 9):
+            before = await make(admin, f"第{number}级", included=[before["code"]])
+        refused = await admin.do("makeRole", {"name": "第九级", "included": [before["code"]]})
+        assert refused["code"] == "ROLE_TOO_DEEP"
