@@ -96,7 +96,6 @@ class Writer:
     masks: list[Permission] = field(default_factory=list)
     models: set[type[Base]] = field(default_factory=set)
     steps: dict[str, list[StepAt]] = field(default_factory=dict)
-    wide: bool = False
     _aliases: int = 0
     #: The response keys on the way to what is being written, the root's first.
     _path: list[str] = field(default_factory=list)
@@ -132,7 +131,7 @@ class Writer:
             permissions=frozenset(self.permissions),
             masks=tuple(self.masks),
             models=frozenset(self.models),
-            wide=self.wide,
+            wide=any(reading.wide for root in roots for reading in root.readings),
             steps=self.steps,
         )
 
@@ -186,10 +185,6 @@ class Writer:
 
     def scoped(self, reading: Reading, alias: str) -> list[str]:
         """The predicate that ties a root's rows to the scope; right with row-level security bypassed, too."""
-        self.wide = self.wide or reading.wide
-        return self._within(reading, alias)
-
-    def _within(self, reading: Reading, alias: str) -> list[str]:
         declared = belongs(reading.model.__table__)  # type: ignore[arg-type]
         found = []
         if declared.key is not None:
@@ -215,7 +210,7 @@ class Writer:
         communities = (Kind.TENANT, Kind.UPWARD)
         if inner.kind in communities and outer.kind in communities:
             return [f"{alias}.{inner.key} = {parent_alias}.{outer.key}"]
-        return self._within(child, alias)
+        return self.scoped(child, alias)
 
     # Rows as JSON
 

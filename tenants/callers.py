@@ -259,7 +259,8 @@ async def _scope(session: AsyncSession, actor: Actor, named: str | None) -> Scop
         area = await session.get(Area, node)
     else:
         area = await find_area(session, named.strip())
-        if area is None:
+        if area is None or not actor.holds(area.path):
+            # Asked also where there is such an area, so that a stranger can't tell by the time it takes.
             area, grid = await _find_grid(session, named.strip())
     if area is None or not actor.holds(path_of(area.path, grid)):
         raise ScopeUnknown(scope=(named or "")[:40])

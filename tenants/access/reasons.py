@@ -114,13 +114,17 @@ async def _node_of(
     """(the node a row belongs to, its grid)."""
     key = belongs(model.__table__).key  # type: ignore[arg-type]  # always a Table
     table: Any = inspect(model).local_table
-    node = table.c.id if key is None else table.c[key]
+    identity: Any = model.id  # type: ignore[attr-defined]  # in some tables it is called otherwise
+    node = identity if key is None else table.c[key]
+    within = scope.grid if isinstance(scope, Community) else None
+    if within is not None and not issubclass(model, GridRow):
+        return None, None
     grid: Any = table.c[model.__grid_key__] if issubclass(model, GridRow) else null()
-    query = select(node, grid).where(table.c.id == row_id)
+    query = select(node, grid).where(identity == row_id)
     if key is not None and isinstance(scope, Community):
         query = query.where(node == scope.node)
-    if isinstance(scope, Community) and scope.grid is not None:
-        query = query.where(grid == scope.grid)
+    if within is not None:
+        query = query.where(grid == within)
     found = (await session.execute(query)).one_or_none()
     return (None, None) if found is None else (found[0], found[1])
 

@@ -1,4 +1,4 @@
-"""A ground of its own for both fences: two counties, and a token of every role at every node where it is held."""
+"""A ground of its own for both fences: two counties, and somebody of every role wherever it is held."""
 
 import asyncio
 import itertools
@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterat
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
 from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, is_leaf_type
 from structlog.testing import capture_logs
 
-from gongzhi.core.api import Caller, Credentials, Refusal, Role, Scope
+from gongzhi.core.api import Caller, Community, Credentials, Level, Refusal, Role, Scope
 from gongzhi.core.kernel import Kernel
 from gongzhi.core.plugins import Plugins
 from gongzhi.core.testing import clone, drop, settings_for_tests
@@ -23,6 +23,7 @@ from gongzhi.graphql.requests import Request
 from gongzhi.tenants import desk
 from gongzhi.tenants.models import AreaLevel
 from gongzhi.tenants.roles import held_at
+from gongzhi.tenants.sign_in import SignIn, sign_in
 from gongzhi.tenants.testing import Place, make_place
 
 #: What is told of a document that asks for too much, or for nothing: it would show nothing, whatever there is.
@@ -42,16 +43,21 @@ class Spot:
     level: AreaLevel
     scope: Scope
 
+    @property
+    def grid(self) -> bool:
+        """True where it is one grid of a community."""
+        return isinstance(self.scope, Community) and self.scope.grid is not None
+
     def holds(self, other: "Spot") -> bool:
         """True when the other is this one or lies beneath."""
-        return other.scope.path.startswith(self.scope.path)
+        return other.scope.reach.startswith(self.scope.reach)
 
 
 @dataclass
 class Realm:
     """The nodes of two counties in a database of their own, and who may enter which.
 
-    :param tokens: (role, name of the node it is held at) to a token.
+    :param who: (role, name of the node it is held at) to the credentials of somebody who holds it there.
     """
 
     kernel: Kernel
@@ -59,7 +65,7 @@ class Realm:
     loop: asyncio.Runner
     places: dict[str, Place]
     spots: dict[str, Spot]
-    tokens: dict[tuple[str, str], str] = field(default_factory=dict)
+    who: dict[tuple[str, str], Credentials] = field(default_factory=dict)
 
     @property
     def schema(self) -> GraphQLSchema:
@@ -68,16 +74,14 @@ class Realm:
 
     def held(self, role: str) -> list[Spot]:
         """The nodes where a role is held."""
-        return [spot for name, spot in self.spots.items() if (role, name) in self.tokens]
+        return [spot for name, spot in self.spots.items() if (role, name) in self.who]
 
     async def caller(self, role: str, at: str, scope: str) -> tuple[Credentials, Caller]:
         """Who holds this role there, in the scope of this node.
 
         :raises Refusal: no grant opens it.
         """
-        credentials = Credentials(
-            bearer=self.tokens[role, at], scope=self.spots[scope].code, address="127.0.0.1"
-        )
+        credentials = msgspec.structs.replace(self.who[role, at], scope=self.spots[scope].code)
         return credentials, await self.endpoint._caller(credentials)
 
     async def ask(self, role: str, at: str, scope: str, query: str, **variables: Any) -> bytes:
@@ -137,8 +141,30 @@ async def _realm(kernel: Kernel, loop: asyncio.Runner) -> Realm:
         for name, spot in spots.items():
             if held_at(role, spot.level):
                 token = await desk.create_token(kernel, spot.code, label="对接", role=role.code)
-                realm.tokens[role.code, name] = token
+                realm.who[role.code, name] = Credentials(bearer=token, address="127.0.0.1")
+    for number, name in enumerate(("grid", "next_grid"), 701):
+        await _draw(realm, name, number)
     return realm
+
+
+async def _draw(realm: Realm, name: str, number: int) -> None:
+    """A grid of the first community, and somebody for each role of grids."""
+    own = realm.spots["own"]
+    assert isinstance(own.scope, Community)
+    drawing = f'mutation {{ drawGrid(input: {{number: {number}, name: "网格"}}) {{ ... on DrawGridSuccess {{ grid {{ id code }} }} }} }}'
+    answer = msgspec.json.decode(await realm.ask("community_admin", "own", "own", drawing))
+    drawn = answer["data"]["drawGrid"]["grid"]
+    scope = Community(own.scope.tenant, own.scope.path, UUID(drawn["id"].removeprefix("Grid:")))
+    realm.spots[name] = Spot(name, drawn["code"], AreaLevel.COMMUNITY, scope)
+    for role in ROLES:
+        if role.level is Level.GRID:
+            login, password = f"grid-{uuid4().hex[:12]}", "梅营社区 correct horse"
+            await desk.create_account(realm.kernel, login, "某人", password=password)
+            await desk.grant(realm.kernel, login, role.code, drawn["code"], reason="试验")
+            opened = await sign_in(realm.kernel, SignIn(login=login, password=password), address=login)
+            realm.who[role.code, name] = Credentials(
+                session=opened.session, csrf=opened.csrf, address="127.0.0.1"
+            )
 
 
 def selection(kind: GraphQLObjectType, depth: int) -> str:
@@ -167,7 +193,7 @@ class Reader:
         """Find the ids of everything, as those see them who may; then ask for each by all who may not."""
         query = self.realm.schema.query_type
         lists = [name for name, one in query.fields.items() if "order" in one.args]
-        self.documents = [(name, self._document(name, ["(first: 50)"], 4)) for name in lists]
+        self.documents = [(name, self._document(name, ["(first: 50)"], 3)) for name in lists]
         found: dict[str, set[str]] = {}
         async for *_, answer in self.answers("compiled", self.who_is_somebody()):
             for kind, one in _ids_in(msgspec.json.decode(answer)):
@@ -211,7 +237,7 @@ class Reader:
 
     def everybody(self) -> Iterator[tuple[str, str, str]]:
         """(role, where it is held, where it works) of all who may enter anywhere."""
-        for (role, held), scope in itertools.product(self.realm.tokens, self.realm.spots):
+        for (role, held), scope in itertools.product(self.realm.who, self.realm.spots):
             if self.realm.spots[held].holds(self.realm.spots[scope]):
                 yield role, held, scope
 

@@ -17,7 +17,7 @@ from graphql import GraphQLField, get_named_type, is_leaf_type
 from strawberry.utils.str_converters import to_camel_case
 
 from gongzhi.core.api import (
-    Community,
+    GridRow,
     Input,
     Kind,
     NoInput,
@@ -85,7 +85,7 @@ class Policy:
         plugins = [root.plugin, reading and self.catalogue.models.get(reading.model)]
         if not all(self._offers(asked, plugin) for plugin in plugins):
             return "PLUGIN_DISABLED"
-        if (refused := _place(asked.scope, root.needs)) is not None:
+        if (refused := _place(asked, root.needs)) is not None:
             return refused
         permission = (
             root.needs if isinstance(root.needs, Permission) else getattr(root.needs, "permission", None)
@@ -98,15 +98,20 @@ class Policy:
         return card is None or not card.switchable or asked.name != "silent"
 
 
-def _place(scope: Any, needs: Any) -> str | None:
+def _place(asked: Any, needs: Any) -> str | None:
     """What the kind of scope refuses: a community's rows asked from above, and the like."""
+    above, grid = isinstance(asked.scope, Range), asked.grid
     if isinstance(needs, Reading):
-        own = belongs(needs.model.__table__).kind is Kind.TENANT
-        return "SCOPE_NEEDS_COMMUNITY" if own and isinstance(scope, Range) else None
-    where = needs.where if isinstance(needs, UseCase) else "anywhere"
-    if where == "community" and isinstance(scope, Range):
+        declared = belongs(needs.model.__table__)
+        wide = declared.key is not None and not issubclass(needs.model, GridRow)
+        return (
+            "SCOPE_NEEDS_COMMUNITY" if (wide and grid) or (declared.kind is Kind.TENANT and above) else None
+        )
+    if not isinstance(needs, UseCase):
+        return None
+    if (grid and needs.where != "grid") or (above and needs.where in ("community", "grid")):
         return "SCOPE_NEEDS_COMMUNITY"
-    return "SCOPE_NEEDS_RANGE" if where == "range" and isinstance(scope, Community) else None
+    return "SCOPE_NEEDS_RANGE" if needs.where == "range" and not above else None
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +241,7 @@ async def compiled(realm, caller, roots: list[Root]) -> bytes | None:
 def places(realm, role: str) -> Iterator[tuple[Any, Any]]:
     """Every node of the first county where a role is held, with every node it may ask for there."""
     for held in realm.held(role):
-        if held.holds(realm.spots["own"]) or held.name in ("own", "silent"):
+        if held.holds(realm.spots["grid"]) or held.name == "silent":
             yield from ((held, asked) for asked in realm.spots.values())
 
 

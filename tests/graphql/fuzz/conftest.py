@@ -35,6 +35,7 @@ from gongzhi.core.kernel import Kernel
 from gongzhi.core.known_callers import KnownCallers
 from gongzhi.core.tables import Base
 from gongzhi.core.testing import Client, Name, client_of, clone, drop, settings_for_tests
+from gongzhi.tenants.desk import create_token
 
 SCHEMA = build_schema(Path(__file__).parents[1].joinpath("schema.graphql").read_text("utf-8"))
 ROOTS = {
@@ -51,7 +52,11 @@ CANARY = "赵试金石"
 #: Mistakes of ours, and what would keep every request out.
 NEVER = {"UNEXPECTED", "MISCONFIGURED", "RATE_LIMITED"}
 #: These say which one there is none of, or is one already.
-NAMING = {"PLUGIN_UNKNOWN", "PROFILE_FIGURE_KNOWN"}
+NAMING = {
+    *("PLUGIN_UNKNOWN", "PROFILE_FIGURE_KNOWN", "PERMISSION_UNKNOWN", "TOKEN_PERMISSION_UNKNOWN"),
+    *("GRANT_ROLE_UNFIT", "ROLE_UNKNOWN", "ROLE_NAME_TAKEN", "ROLE_CYCLE"),
+    *("ACCOUNT_UNKNOWN", "ACCOUNT_LOGIN_TAKEN", "ACCOUNT_CLOSED"),
+}
 #: What a message says only where something of ours shines through.
 INSIDES = re.compile(
     r"Traceback|sqlalchemy|asyncpg|psycopg|msgspec|strawberry|gongzhi\.|\bsys\.|site-packages|\.py\b|<class|<\w+ object| at 0x"
@@ -60,9 +65,20 @@ INSIDES = re.compile(
 )
 #: What fits by the name of an argument or an input field, or else by the name of its type; ids are found.
 FITS: dict[str, Any] = {
+    "allowed": ("tenants.grid:read", "mediation.case:read"),
     "birthBand": ("0-13", "18-59"),
     "blueprint": ("standard",),
     "contentBase64": ("Y29kZSxuYW1lLGxldmVsLHBhcmVudF9jb2RlCg==",),
+    "days": (1, 30, 365),
+    "denied": ("mediation.party:identify",),
+    "included": ("volunteer", "resident"),
+    "login": tuple(f"fuzz-{SEED}-{number}" for number in range(500)),
+    "overlapHours": (0, 24),
+    "permission": ("tenants.area:read", "mediation.case:read"),
+    "permissions": ("tenants.area:read",),
+    "role": ("auditor", "integrator"),
+    "validFrom": ("2020-01-01T00:00:00+08:00",),
+    "validUntil": ("2030-01-01T00:00:00Z",),
     "idempotencyKey": ("desk-3-2026-11-21-0007",),
     "phone": ("13800138000",),
     "plugin": ("mediation",),
@@ -180,7 +196,8 @@ class Ground:
             if is_required_input_field(one) or pick((True, False))
         }
         if "version" in told:
-            told["version"] = next((self.versions[one] for one in told.values() if one in self.versions), 1)
+            known = (one for one in told.values() if isinstance(one, str) and one in self.versions)
+            told["version"] = next((self.versions[one] for one in known), 1)
         return told
 
     def check(self, role: str, language: str, body: str) -> set[str]:
@@ -256,9 +273,15 @@ async def _prepared(kernel: Kernel, sample: Any) -> tuple[dict[str, list[str]], 
         admin, mediator, operator = (client.as_(sample.tokens[role]) for role in Ground.roles[:3])
         for steps in range(6):
             await _make_case(admin, mediator, sample.ids["Mediator"], steps)
+        # Another than who will be asked to archive it.
+        second = client.as_(
+            await create_token(kernel, sample.place.county, label="x", role="county_operator")
+        )
         for one in (await operator.ask("{ communities { nodes { id } } }")).data["communities"]["nodes"]:
             if one["id"] != sample.ids["Community"]:
-                await operator.do("suspendCommunity", {"communityId": one["id"], "version": 1})
+                await second.do("suspendCommunity", {"communityId": one["id"], "version": 1})
+        accounts = (await admin.ask("{ accounts { nodes { login } } }")).data["accounts"]["nodes"]
+        found["login"] = [one["login"] for one in accounts]
         lists = [(label, root) for label, root in ROOTS.items() if "order" in root.args]
         for who, (label, root) in itertools.product((admin, operator), lists):
             node = get_named_type(get_named_type(root.type).fields["nodes"].type)
@@ -294,6 +317,8 @@ def _fits(found: dict[str, list[str]]) -> dict[str, Any]:
     every = [one for kind, some in found.items() if "." not in kind for one in some]
     fits = FITS | {"ID": every, "caseId": found["MediationCase"], "guardianId": found["Person"]}
     fits |= {f"{kind[0].lower()}{kind[1:]}Id": some for kind, some in found.items()}
+    fits |= {"tokenId": found["ApiToken"], "roleId": found["OwnRole"], "nodeId": found["Area"]}
+    fits |= {"objectId": found["Area"], "Mutation.giveRole.login": fits.pop("loginId")}
     for label, root in ROOTS.items():
         fits[f"{label}.id"] = found.get(get_named_type(root.type).name, every)
         fits[f"{label}.after"] = fits[f"{label}.before"] = found.get(f"{label}.after", ["W10"])
