@@ -83,7 +83,7 @@ class CompiledReads:
         told = {} if place is None else asking.arguments[place]
         named = {to_snake_case(name): value for name, value in told.items()}
         value = await selected.metadata["answered"](self._kernel, caller, **named)
-        return msgspec.json.encode(selected_of(value, selected, asking.outline.asked))
+        return msgspec.json.encode(selected_of(value, selected, asking.outline.asked.afresh()))
 
 
 def check(kernel: Kernel, catalogue: Catalogue, caller: Caller, plan: Plan) -> None:
@@ -128,7 +128,7 @@ def told_json(
     if plan.made:
         roots = {root.key: root for root in asking.outline.roots}
         for key, made in plan.made.items():
-            value = selected_of(made(caller), roots[key], asking.outline.asked)
+            value = selected_of(made(caller), roots[key], asking.outline.asked.afresh())
             parts[key] = msgspec.json.encode(value)
     inner = b",".join(b'"' + key.encode() + b'":' + (parts[key] or b"null") for key in plan.keys)
     return b"{" + inner + b"}"

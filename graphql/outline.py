@@ -1,7 +1,7 @@
 """A document under some flags: which fields it asks for, of which types, where their arguments are, its price."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
@@ -133,9 +133,7 @@ def _outline(
     asked, roots, by_id = prepared.once(("opened", *flags.values()), opened)
     kinds = {root.key: _kinds_of(root.name, read, told, nodes) for root, read in by_id}
     under = (*flags.values(), *kinds.values())
-    outline = prepared.once(
-        ("outline", under), lambda: _Outliner(replace(asked, sets=0), kinds).outline(roots, told)
-    )
+    outline = prepared.once(("outline", under), lambda: _Outliner(asked.afresh(), kinds).outline(roots, told))
     return outline, under
 
 

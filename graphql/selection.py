@@ -1,7 +1,7 @@
 """What a document asks for, merged: fields by response key, fragments opened, skipped ones left out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphql import (
@@ -75,6 +75,10 @@ class Asked:
     fragments: Mapping[str, FragmentDefinitionNode]
     flags: Mapping[str, bool]
     sets: int = 0
+
+    def afresh(self) -> "Asked":
+        """The same, with no selection set opened yet: a document is kept, and asked again and again."""
+        return replace(self, sets=0)
 
     def roots(self, query: GraphQLObjectType) -> list[Selected]:
         """The root fields."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -103,7 +103,7 @@ class Writer:
     @classmethod
     def of(cls, outline: Outline, scope_kind: type, arguments: Sequence[Arguments]) -> "Writer":
         """A writer for this document."""
-        return cls(replace(outline.asked, sets=0), scope_kind, arguments, outline.places)
+        return cls(outline.asked.afresh(), scope_kind, arguments, outline.places)
 
     def plan(self, roots: Sequence[Root], *, column: str = "json") -> Plan:
         """The plan of these root fields.

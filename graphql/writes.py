@@ -221,7 +221,7 @@ def write_of(selected: Selected, asking: Asking, scope_kind: type) -> Write:
 
 def _problem(problem: Any, write: Write, asking: Asking) -> dict[str, Any]:
     """The problem as the document asks for it."""
-    asked = asking.outline.asked
+    asked = asking.outline.asked.afresh()
     union: Any = write.selected.definition.type
     assert isinstance(union, GraphQLUnionType)
     kind: Any = asked.schema.get_type(type(problem).__name__)

@@ -10,7 +10,6 @@ from sqlalchemy import select
 
 from gongzhi.core.api import (
     Actor,
-    Forbidden,
     Input,
     Invalid,
     Job,
@@ -56,6 +55,14 @@ class StartOnboarding(Input, frozen=True):
     ) = None
 
 
+class NeedsCounty(Invalid):
+    """Communities are brought on board by a whole county's file."""
+
+    code = "ONBOARDING_NEEDS_COUNTY"
+    zh = "批量开通以县为单位，请把 Gongzhi-Scope 设为县级代码"
+    en = "Communities come on board by county; set Gongzhi-Scope to a county's code"
+
+
 class Onboardings(Service):
     """Bringing the communities of the scope's county on board."""
 
@@ -64,7 +71,7 @@ class Onboardings(Service):
         """Bring a county's communities on board from a file, in the background (批量开通社区)."""
         area = (await self.session.scalars(select(Area).where(Area.id == self.work.stream))).one()
         if area.level.value != "county" or area.code is None:
-            raise Forbidden(permission=f"{policies.ONBOARD} (county)")
+            raise NeedsCounty(path="fileName", problem="")
         try:
             content = base64.b64decode(started.content_base64, validate=True)
         except ValueError as error:

@@ -230,7 +230,7 @@ class Reader:
     def _by_id(self) -> Iterator[tuple[str, str]]:
         for kind, ids in self.ids.items():
             read = f"{{ ... on {kind} {{ {selection(self.realm.schema.get_type(kind), 1)} }} }}"
-            yield "nodes", f"{{ nodes(ids: {json.dumps(ids)}) {read} }}"
+            yield "nodes", f"{{ nodes(ids: {json.dumps(ids[:: len(ids) // 24 + 1])}) {read} }}"
             # A few are enough to show that this door is the same.
             aliased = (f'n{at}: node(id: "{one}") {read}' for at, one in enumerate(ids[:: len(ids) // 6 + 1]))
             yield "node", f"{{ {' '.join(aliased)} }}"
@@ -242,9 +242,16 @@ class Reader:
                 yield role, held, scope
 
     def different(self, *, by_role: bool) -> list[tuple[str, str, str]]:
-        """One of each kind: whose roles allow the same sees the same of a scope."""
-        allowed = self.realm.kernel.roles.allowed
-        kinds = {(one[2], by_role and allowed(one[0])): one for one in self.everybody()}
+        """One of each kind: whose roles let them read the same sees the same of a scope."""
+        roles = self.realm.kernel.roles
+        readings = self.realm.endpoint._catalogue.nodes.values()
+        needed = {one.permission.code for one in readings} | {
+            permission.code
+            for one in readings
+            for declared in one.fields.values()
+            if (permission := getattr(declared, "permission", None)) is not None
+        }
+        kinds = {(one[2], by_role and roles.allowed(one[0]) & needed): one for one in self.everybody()}
         return list(kinds.values())
 
     def who_is_somebody(self) -> Iterator[tuple[str, str, str]]:

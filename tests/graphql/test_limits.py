@@ -17,6 +17,7 @@ from gongzhi.graphql.limits import (
     LimitExceeded,
 )
 from gongzhi.graphql.requests import Request
+from gongzhi.tenants.desk import create_token
 
 
 def nested(levels):
@@ -261,3 +262,19 @@ class TestBudget:
         full = endpoint.budgets.spend(caller, None, 0)
         await endpoint.respond(Credentials(), caller, Request(query="{ nothing }"))
         assert endpoint.budgets.spend(caller, None, 0) < full
+
+
+class TestADocumentThatIsKept:
+    async def test_is_answered_the_thousandth_time_as_the_first(self, kernel, client, county):
+        """What opens selection sets counts them for one request, not for the life of the process."""
+        token = await create_token(kernel, county.community, label="kept", role="community_admin")
+        admin = client.as_(token)
+        kept = "{ me { roles { code } permissions } }"
+        refused = (
+            'mutation { a: drawGrid(input: {number: 900, name: "x"}) '
+            "{ __typename ... on Problem { code message path } } }"
+        )
+        first = [(await admin.ask(document)).data for document in (kept, refused)]
+        for _ in range(600):
+            assert (await admin.ask(kept)).data == first[0]
+            assert (await admin.ask(refused)).data == first[1]
