@@ -283,7 +283,7 @@ class TestStart:
         elsewhere = await make_place(kernel)
         asked = [
             ("street_dispatcher", county.street, None, "FORBIDDEN"),
-            ("county_operator", county.county, county.street, "FORBIDDEN"),
+            ("county_operator", county.county, county.street, "ONBOARDING_NEEDS_COUNTY"),
             ("integrator", county.county, None, "FORBIDDEN"),
         ]
         for role, code, scope, refused in asked:
