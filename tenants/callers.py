@@ -43,6 +43,8 @@ from gongzhi.tenants.roles import granted, grid_of, path_of
 
 _CODE = re.compile(r"[0-9]{6,15}P?")
 _GRID = re.compile(r"[0-9]{15}")
+#: What the audit calls it when a token is used after its end.
+_USED = "tenants.token.use"
 #: A token's last use is written at most this often.
 _TOUCH = timedelta(minutes=5)
 
@@ -107,10 +109,11 @@ async def find_caller(kernel: Kernel, credentials: Credentials) -> Caller:
 async def _note_use(kernel: Kernel, token: ApiToken) -> None:
     """Keep on record that a token was used after its end; once in a while, for whoever tries, tries again."""
     async with system_work(kernel, scope=await kernel.scope_of(token.node_id)) as work:
-        query = select(Audit.id).where(Audit.subject_id == token.id, Audit.at > now() - _TOUCH).limit(1)
+        told = (Audit.subject_id == token.id, Audit.action == _USED, Audit.at > now() - _TOUCH)
+        query = select(Audit.id).where(*told).limit(1)
         if (await work.session.scalars(query)).first() is None:
             work.actor = Actor(roles=kernel.roles, token_id=token.id)
-            work.audit("tenants.token.use", token, outcome=NotSignedIn.code)
+            work.audit(_USED, token, outcome=NotSignedIn.code)
 
 
 async def _look_up(kernel: Kernel, credentials: Credentials) -> Caller:

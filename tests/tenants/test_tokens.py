@@ -1,5 +1,7 @@
 """An integrator's token: bound to a node, limited, ended; only its hash is kept."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select, update
 
@@ -144,3 +146,29 @@ class TestLastUse:
         await client.as_(token).ask(HERE)
 
         assert (await row_of(kernel, token)).last_used_at is None
+
+
+class TestAfterItsEnd:
+    @pytest.mark.parametrize("end", ["revoked_at", "expires_at"])
+    async def test_leaves_an_entry_at_its_node_once_in_a_while(self, client, kernel, county, rows_of, end):
+        """Somebody still works with it, or has found it; who tries, tries often."""
+        token = await desk.create_token(kernel, county.community, label="x")
+        async with system_work(kernel) as work:
+            ending = update(ApiToken).where(ApiToken.token_hash == hash_token(token))
+            await work.session.execute(ending.values(**{end: clock.now()}))
+        used = (
+            "select a.outcome from core.audit a join tenants.api_token t on t.id = a.token_id "
+            "where a.action = 'tenants.token.use' and t.token_hash = %s and a.scope_id = t.node_id"
+        )
+        for _ in range(3):
+            assert (await client.as_(token).ask(HERE)).code == "NOT_SIGNED_IN"
+        assert rows_of(kernel, used, hash_token(token)) == [("NOT_SIGNED_IN",)]
+        with clock.use(clock.FixedClock(clock.now() + timedelta(minutes=6))):
+            await client.as_(token).ask(HERE)
+        assert len(rows_of(kernel, used, hash_token(token))) == 2
+
+    async def test_of_a_stranger_leaves_none(self, client, kernel, rows_of):
+        """A token that never was tells nothing about anybody."""
+        before = rows_of(kernel, "select count(*) from core.audit")
+        assert (await client.as_("gz_never").ask(HERE)).code == "NOT_SIGNED_IN"
+        assert rows_of(kernel, "select count(*) from core.audit") == before
