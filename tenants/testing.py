@@ -18,7 +18,10 @@ from gongzhi.tenants.onboarding.provision import Onboarding, onboard
 from gongzhi.tenants.onboarding.rows import survey
 from gongzhi.tenants.onboarding.sheet import read_sheet_bytes
 
-_counties = itertools.count(secrets.randbelow(400_000))
+#: Codes of counties; four noughts at the end are a province's.
+_counties = (
+    code for code in itertools.count(100_001 + secrets.randbelow(400_000)) if not f"{code}".endswith("00")
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Place:
 
 async def make_place(kernel: Kernel, *, communities: int = 2, plugins: tuple[str, ...] = ()) -> Place:
     """Onboard a county nobody else has, with one street and some communities, plugins switched on."""
-    county = f"{next(_counties) % 900_000 + 100_000:06}"
+    county = f"{next(_counties):06}"
     street = f"{county}001"
     codes = tuple(f"{street}{number:03}" for number in range(1, communities + 1))
     lines = [
