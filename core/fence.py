@@ -4,18 +4,27 @@ Row-level security is the first fence. This is the second, and holds with the fi
 community's rows gets the scope's tenant as a criterion, and a flush that would write another's is refused.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NoReturn
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, bindparam, event, select
+from sqlalchemy import Uuid, bindparam, event, select
 from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 
 from gongzhi.core.errors import ScopeNeedsCommunity
 from gongzhi.core.scope import Community, Scope, tenant_of
-from gongzhi.core.tables import Base, GridRow, Kind, NodeScoped, TenantRow, UpwardRow, belongs, tree_of
+from gongzhi.core.tables import (
+    Base,
+    GridRow,
+    NodeRecord,
+    NodeScoped,
+    ScopeRecord,
+    TenantRow,
+    UpwardRow,
+    tree_of,
+)
 
 
 class OutOfScope(RuntimeError):  # noqa: N818  # says what happened
@@ -55,7 +64,8 @@ def _criteria(scope: Scope) -> tuple[Any, ...]:
         mine = scope.tenant
         return (
             *(() if scope.grid is None else _criteria_of_a_grid(scope.grid)),
-            *_criteria_of_records(lambda key: key == mine),
+            with_loader_criteria(ScopeRecord, lambda row: row.scope_id == mine, include_aliases=True),
+            with_loader_criteria(NodeRecord, lambda row: row.node_id == mine, include_aliases=True),
             with_loader_criteria(TenantRow, lambda row: row.tenant_id == mine, include_aliases=True),
             with_loader_criteria(UpwardRow, lambda row: row.tenant_id == mine, include_aliases=True),
             with_loader_criteria(NodeScoped, lambda row: row.node_id == mine, include_aliases=True),
@@ -63,22 +73,12 @@ def _criteria(scope: Scope) -> tuple[Any, ...]:
     tree = tree_of(Base.metadata)
     beneath = select(tree.c.id).where(tree.c.path >= scope.lo, tree.c.path < scope.hi)
     return (
-        *_criteria_of_records(lambda key: key.in_(beneath)),
+        with_loader_criteria(ScopeRecord, lambda row: row.scope_id.in_(beneath), include_aliases=True),
+        with_loader_criteria(NodeRecord, lambda row: row.node_id.in_(beneath), include_aliases=True),
         with_loader_criteria(TenantRow, lambda row: row.tenant_id == _A_COMMUNITY, include_aliases=True),
         with_loader_criteria(UpwardRow, lambda row: row.tenant_id.in_(beneath), include_aliases=True),
         with_loader_criteria(NodeScoped, lambda row: row.node_id.in_(beneath), include_aliases=True),
     )
-
-
-def _criteria_of_records(within: Callable[[Any], ColumnElement[bool]]) -> tuple[Any, ...]:
-    """What the platform keeps about nodes (grants, accounts, audit, jobs), narrowed to those of the scope."""
-    found = []
-    for mapper in Base.registry.mappers:
-        declared = belongs(mapper.local_table)  # type: ignore[arg-type]  # always a Table
-        if declared.kind is Kind.PLATFORM and declared.key is not None:
-            condition = within(getattr(mapper.class_, declared.key))
-            found.append(with_loader_criteria(mapper.class_, condition, include_aliases=True))
-    return tuple(found)
 
 
 def _criteria_of_a_grid(grid: UUID) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gongzhi.core.clock import now
 from gongzhi.core.ids import new_id
-from gongzhi.core.tables import Base, CodeEnum, TenantRow, platform_rows, shared_rows
+from gongzhi.core.tables import Base, CodeEnum, ScopeRecord, TenantRow, platform_rows, shared_rows
 
 SCHEMA = "core"
 
@@ -19,7 +19,7 @@ SCHEMA = "core"
 OUTBOX_POSITION = Sequence("outbox_position", schema=SCHEMA, metadata=Base.metadata)
 
 
-class Outbox(Base):
+class Outbox(ScopeRecord, Base):
     """An event or task that was committed and waits for the relay; ``position`` is the relay's order."""
 
     __tablename__ = "outbox"
@@ -38,7 +38,7 @@ class Outbox(Base):
     position: Mapped[int | None] = mapped_column(BigInteger)
 
 
-class Inbox(Base):
+class Inbox(ScopeRecord, Base):
     """What a consumer has taken; its row is written in the transaction of the effect."""
 
     __tablename__ = "inbox"
@@ -51,7 +51,7 @@ class Inbox(Base):
     taken_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Audit(Base):
+class Audit(ScopeRecord, Base):
     """Who did what to which object, when; ids, codes and field names, never values.
 
     ``position`` and ``hash`` are the relay's: it seals each stream (tenant, node or platform) into a chain.
@@ -119,7 +119,7 @@ class PolicyChange(Base):
     at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Idempotency(Base):
+class Idempotency(ScopeRecord, Base):
     """A key that a caller gave to a command, and what came of it: kept 24 hours, ids only."""
 
     __tablename__ = "idempotency"
@@ -144,7 +144,7 @@ class JobState(StrEnum):
     FAILED = "failed"
 
 
-class Job(Base):
+class Job(ScopeRecord, Base):
     """A long piece of work that somebody started and may watch: progress, result, report."""
 
     __tablename__ = "job"

@@ -179,6 +179,18 @@ class NodeRow(NodeScoped):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-19)
 
 
+class ScopeRecord:
+    """What the platform keeps about nodes, by ``scope_id``. Mix into a model of the platform's."""
+
+    scope_id: Mapped[UUID] = mapped_column()
+
+
+class NodeRecord:
+    """The same by ``node_id``."""
+
+    node_id: Mapped[UUID] = mapped_column()
+
+
 class GridRow:
     """A row that belongs to one of its community's grids. Mix into a model of a room, beside ``TenantRow``.
 

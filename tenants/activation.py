@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from gongzhi.core.api import Actor, Kernel, Refusal, hash_token, now, system_work
 from gongzhi.tenants.models import Account, Credential, SignInSession
 from gongzhi.tenants.passwords import hash_password
-from gongzhi.tenants.sign_in import ADDRESS_TIMES, count_attempt, forgive
+from gongzhi.tenants.sign_in import count_attempt, forgive
 
 
 class ActivationRefused(Refusal):
@@ -41,13 +41,8 @@ async def activate(kernel: Kernel, told: Activate, *, address: str) -> None:
     """
     # Off the event loop: a hash takes a while by design.
     hashed = await asyncio.to_thread(hash_password, told.password)
-    most = kernel.settings.sign_in_attempts
-    limits = {
-        hash_token(f"login:{told.login}"): most,
-        hash_token(f"address:{address}"): most * ADDRESS_TIMES,
-    }
     async with system_work(kernel) as work:
-        attempts = await count_attempt(work.session, limits)
+        attempts = await count_attempt(work, told.login, address)
     async with system_work(kernel) as work:
         query = (
             select(Account)

@@ -123,14 +123,10 @@ async def granted(session: AsyncSession, table: RoleTable, held: Sequence[Held])
 
 @dataclass(frozen=True)
 class KnownRole:
-    """A role with what it brings.
-
-    :param home: the path of the node that made it; the empty one for a built-in role.
-    """
+    """A role with what it brings."""
 
     role: Role
     powers: Powers
-    home: str = ""
 
 
 async def role_called(session: AsyncSession, table: RoleTable, code: str) -> KnownRole | None:
@@ -140,9 +136,8 @@ async def role_called(session: AsyncSession, table: RoleTable, code: str) -> Kno
     own = await own_roles(session, [code])
     if code not in own:
         return None
-    home = (await session.scalars(select(Area.path).where(Area.id == own[code].node_id))).one()
     powers = table.with_rows(rows_of(own.values())).get(code, Powers())
-    return KnownRole(as_role(own[code]), powers, home)
+    return KnownRole(as_role(own[code]), powers)
 
 
 async def offered_at(session: AsyncSession, table: RoleTable, area: Area) -> dict[str, KnownRole]:
@@ -155,15 +150,15 @@ async def offered_at(session: AsyncSession, table: RoleTable, area: Area) -> dic
         if held_at(role, area.level) and (chosen is None or role.anywhere or role.code in chosen)
     }
     query = (
-        select(OwnRole, Area.path)
+        select(OwnRole)
         .join(Area, Area.id == OwnRole.node_id)
         .where(Area.path.in_(at_and_above(area.path)), OwnRole.retired_at.is_(None))
     )
-    own = {row.code: (row, home) for row, home in (await session.execute(query)).all()}
-    powers = table.with_rows(rows_of(row for row, _home in own.values()))
-    for code, (row, home) in own.items():
-        if held_at(as_role(row), area.level):
-            found[code] = KnownRole(as_role(row), powers.get(code, Powers()), home)
+    own: Sequence[OwnRole] = (await session.scalars(query)).all()
+    powers = table.with_rows(rows_of(own))
+    for role in map(as_role, own):
+        if held_at(role, area.level):
+            found[role.code] = KnownRole(role, powers.get(role.code, Powers()))
     return found
 
 
@@ -173,7 +168,7 @@ def at_and_above(path: str) -> list[str]:
     return [STEP.join(steps[:count]) + STEP for count in range(1, len(steps) + 1)]
 
 
-def may_give(actor: Actor, role: Role, powers: Powers, path: str) -> bool:
+def may_give(actor: Actor, known: KnownRole, path: str) -> bool:
     """True when this actor may give the role at this path: it lacks nothing of it, or its own role may give it.
 
     What works on the whole platform nobody gives but the operator of the server; a limited token gives only what it
@@ -181,8 +176,8 @@ def may_give(actor: Actor, role: Role, powers: Powers, path: str) -> bool:
     """
     if actor.robot is not None:
         return True
-    if role.level is Level.PLATFORM:
+    if known.role.level is Level.PLATFORM:
         return False
-    if not powers.allow & ~actor.mask(path):
+    if not known.powers.allow & ~actor.mask(path):
         return True
-    return actor.only is None and not actor.labels(path).keys().isdisjoint(role.given_by)
+    return actor.only is None and not actor.labels(path).keys().isdisjoint(known.role.given_by)

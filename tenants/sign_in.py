@@ -17,6 +17,7 @@ from gongzhi.core.api import (
     NotSignedIn,
     Refusal,
     TooMany,
+    UnitOfWork,
     hash_token,
     new_id,
     new_token,
@@ -73,13 +74,8 @@ async def sign_in(kernel: Kernel, told: SignIn, *, address: str) -> SignedIn:
     :raises TooMany: this account or this address failed too often of late.
     :raises SignInRefused: account or password is wrong.
     """
-    most = kernel.settings.sign_in_attempts
-    limits = {
-        hash_token(f"login:{told.login}"): most,
-        hash_token(f"address:{address}"): most * ADDRESS_TIMES,
-    }
     async with system_work(kernel) as work:
-        attempts = await count_attempt(work.session, limits)
+        attempts = await count_attempt(work, told.login, address)
         account, kept = await _account(work.session, told.login)
     # Outside any transaction and off the event loop: a hash takes a while by design.
     fits = await asyncio.to_thread(password_fits, kept, told.password)
@@ -97,11 +93,16 @@ async def sign_in(kernel: Kernel, told: SignIn, *, address: str) -> SignedIn:
     return opened
 
 
-async def count_attempt(session: AsyncSession, limits: Mapping[bytes, int]) -> dict[bytes, UUID]:
+async def count_attempt(work: UnitOfWork, login: str, address: str) -> dict[bytes, UUID]:
     """Count an attempt as a failure until it has succeeded, so that many at once are no way round the limit.
 
-    :raises TooMany: the limit is reached.
+    :raises TooMany: this account or this address failed too often of late.
     """
+    session, most = work.session, work.kernel.settings.sign_in_attempts
+    limits = {
+        hash_token(f"login:{login}"): most,
+        hash_token(f"address:{address}"): most * ADDRESS_TIMES,
+    }
     await session.execute(delete(SignInFailure).where(SignInFailure.at < now() - WINDOW))
     await session.execute(delete(SignInSession).where(SignInSession.expires_at < now()))
     attempts = {}

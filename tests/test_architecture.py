@@ -20,7 +20,17 @@ from sqlalchemy import Table, UniqueConstraint
 
 from gongzhi.core.errors import Refusal
 from gongzhi.core.plugins import Plugins
-from gongzhi.core.tables import Base, CodeEnum, Kind, NodeScoped, TenantRow, UpwardRow, belongs
+from gongzhi.core.tables import (
+    Base,
+    CodeEnum,
+    Kind,
+    NodeRecord,
+    NodeScoped,
+    ScopeRecord,
+    TenantRow,
+    UpwardRow,
+    belongs,
+)
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("core", "graphql", "plugins", "tenants")
@@ -127,6 +137,17 @@ each_table_of_a_community = pytest.mark.parametrize("table", OF_A_COMMUNITY, ids
 class TestEveryTable:
     def test_says_whose_rows_it_holds(self):
         assert [table.fullname for table in Base.metadata.tables.values() if belongs(table) is None] == []
+
+    def test_of_the_platform_that_is_read_in_a_scope_is_a_record_that_the_fence_knows(self):
+        """``ScopeRecord`` or ``NodeRecord``: without row-level security it would show every node's rows."""
+        kept = {
+            mapper.class_
+            for mapper in Base.registry.mappers
+            if belongs(mapper.local_table).kind is Kind.PLATFORM
+            and "select" in belongs(mapper.local_table).app
+        }
+        assert len(kept) > 5
+        assert [model for model in kept if not issubclass(model, ScopeRecord | NodeRecord)] == []
 
     def test_is_fenced_as_it_is_classed(self):
         """The mixin makes the application's fence, the class the policies; they must not differ."""

@@ -102,10 +102,10 @@ class AccessOffer:
     def of(cls, kernel: Kernel, one: Offer) -> "AccessOffer":
         """This offer."""
         return cls(
-            role=one.role.code,
-            role_name=one.role.zh,
+            role=one.known.role.code,
+            role_name=one.known.role.zh,
             place=AccessPlace.of(one.area),
-            permissions=sorted(kernel.roles.codes(one.powers.left)),
+            permissions=sorted(kernel.roles.codes(one.known.powers.left)),
             givers=[AccessGrant.of(kernel, giver) for giver in one.givers],
         )
 

@@ -52,7 +52,7 @@ from gongzhi.tenants.access.answers import (
 )
 from gongzhi.tenants.graphql import Area
 from gongzhi.tenants.graphql import Grid as GridType
-from gongzhi.tenants.roles import held_at, known_permissions, may_give
+from gongzhi.tenants.roles import KnownRole, held_at, known_permissions, may_give
 from gongzhi.tenants.service.accounts import Accounts
 from gongzhi.tenants.service.grants import Grants
 from gongzhi.tenants.service.own_roles import OwnRoles
@@ -248,7 +248,7 @@ def _roles(caller: Caller) -> list[BuiltInRole]:
             en=role.en,
             level=role.level,
             permissions=sorted(actor.roles.codes(powers.left)),
-            may_give=giving and held_at(role, level) and may_give(actor, role, powers, path),
+            may_give=giving and held_at(role, level) and may_give(actor, KnownRole(role, powers), path),
         )
 
     return [told(role) for role in actor.roles.roles.values()]

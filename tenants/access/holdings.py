@@ -106,15 +106,20 @@ def together(held: Iterable[Holding]) -> Powers:
     return powers
 
 
+def by_account(held: Iterable[Holding]) -> dict[UUID, list[Holding]]:
+    """What each account holds of these."""
+    found: dict[UUID, list[Holding]] = {}
+    for one in held:
+        found.setdefault(one.account_id, []).append(one)
+    return found
+
+
 async def who_can(kernel: Kernel, permission: Permission, path: str) -> list[Holding]:
     """The grants by which accounts may use this permission at this path; who is denied it is left out."""
-    bit = 1 << kernel.roles.bits[permission.code]
+    bit = kernel.roles.mask([permission.code])
     async with system_work(kernel) as work:
         held = await holdings(work.session, kernel.roles, reaching(path))
-    by_account: dict[UUID, list[Holding]] = {}
-    for one in held:
-        by_account.setdefault(one.account_id, []).append(one)
-    able = {account for account, theirs in by_account.items() if together(theirs).left & bit}
+    able = {account for account, theirs in by_account(held).items() if together(theirs).left & bit}
     return [one for one in held if one.account_id in able and one.powers.allow & bit]
 
 

@@ -1,9 +1,9 @@
-"""The kinds of object that have ids, and what reading each needs: as the schema has them."""
+"""The kinds of object that have ids, what reading each needs, and which switch stands before it."""
 
 from functools import cache
 from typing import Any
 
-from gongzhi.core.api import Base, Kernel, Node, Reading
+from gongzhi.core.api import Base, Kernel, Node, Permission, Reading
 
 
 def readings(kernel: Kernel) -> tuple[Reading, ...]:
@@ -29,3 +29,9 @@ def _declared() -> tuple[Reading, ...]:
 def model_called(kernel: Kernel, name: str) -> type[Base] | None:
     """The model of the type of this name."""
     return next((one.model for one in readings(kernel) if one.name == name), None)
+
+
+def switch_of(kernel: Kernel, permission: Permission) -> str | None:
+    """The plugin that a community has to switch on for this permission to mean anything; None where there is none."""
+    card = kernel.plugins.cards.get(permission.code.partition(".")[0])
+    return card.name if card is not None and card.switchable else None

@@ -21,7 +21,7 @@ from gongzhi.core.api import (
     system_work,
 )
 from gongzhi.tenants.access.holdings import holdings, reaching, together
-from gongzhi.tenants.access.kinds import readings
+from gongzhi.tenants.access.kinds import readings, switch_of
 from gongzhi.tenants.callers import switched_on
 from gongzhi.tenants.models import Account, Area, AreaLevel
 from gongzhi.tenants.service.giving import Giving
@@ -98,8 +98,8 @@ async def _rows(kernel: Kernel, caller: Caller, opened: list[Reading], node: Are
     async with reading(kernel, scope, caller.actor) as work:
         on = await switched_on(work.session, node.id) if community else None
         for one in opened:
-            card = kernel.plugins.cards.get(one.permission.code.partition(".")[0])
-            if on is not None and card is not None and card.switchable and card.name not in on:
+            plugin = switch_of(kernel, one.permission)
+            if on is not None and plugin is not None and plugin not in on:
                 continue
             if not community and belongs(one.model.__table__).kind is Kind.TENANT:  # type: ignore[arg-type]
                 continue

@@ -17,9 +17,7 @@ from gongzhi.core.api import (
     Kernel,
     NotFound,
     Permission,
-    Powers,
     Range,
-    Role,
     Scope,
     belongs,
     parse_global_id,
@@ -27,8 +25,8 @@ from gongzhi.core.api import (
     system_work,
 )
 from gongzhi.tenants import policies
-from gongzhi.tenants.access.holdings import Holding, holdings, reaching, together
-from gongzhi.tenants.access.kinds import model_called
+from gongzhi.tenants.access.holdings import Holding, by_account, holdings, reaching, together
+from gongzhi.tenants.access.kinds import model_called, switch_of
 from gongzhi.tenants.callers import switched_on
 from gongzhi.tenants.models import Account, Area, AreaLevel, GrantRow
 from gongzhi.tenants.roles import KnownRole, at_and_above, may_give, offered_at, path_of
@@ -41,8 +39,7 @@ _OFFERS, _GIVERS = 3, 5
 class Offer:
     """A role that would do at a node, and who may give it there."""
 
-    role: Role
-    powers: Powers
+    known: KnownRole
     area: Area
     givers: tuple[Holding, ...]
 
@@ -137,7 +134,7 @@ async def explain(
     :raises NotFound: no such account, or none that has to do with the caller's area.
     """
     table, area = kernel.roles, place.area
-    bit = 1 << table.bits[permission.code]
+    bit = table.mask([permission.code])
     async with system_work(kernel) as work:
         held = await holdings(work.session, table, reaching(place.path), Account.id == account_id)
         if not held:
@@ -174,10 +171,10 @@ async def _check_account(session: AsyncSession, caller: Caller, account_id: UUID
 async def _switched_off(
     kernel: Kernel, session: AsyncSession, permission: Permission, area: Area
 ) -> str | None:
-    card = kernel.plugins.cards.get(permission.code.partition(".")[0])
-    if card is None or not card.switchable or area.level is not AreaLevel.COMMUNITY:
+    if area.level is not AreaLevel.COMMUNITY:
         return None
-    return None if card.name in await switched_on(session, area.id) else card.name
+    plugin = switch_of(kernel, permission)
+    return None if plugin is None or plugin in await switched_on(session, area.id) else plugin
 
 
 async def _offers(session: AsyncSession, kernel: Kernel, bit: int, area: Area) -> tuple[Offer, ...]:
@@ -193,21 +190,17 @@ async def _offers(session: AsyncSession, kernel: Kernel, bit: int, area: Area) -
     fitting.sort(key=lambda one: (-len(one[1].path), one[0].powers.allow.bit_count(), one[0].role.code))
     held = await holdings(session, kernel.roles, reaching(area.path))
     return tuple(
-        Offer(known.role, known.powers, where, givers_of(kernel, held, known, where.path)[:_GIVERS])
+        Offer(known, where, givers_of(kernel, held, known, where.path)[:_GIVERS])
         for known, where in fitting[:_OFFERS]
     )
 
 
 def givers_of(kernel: Kernel, held: list[Holding], known: KnownRole, path: str) -> tuple[Holding, ...]:
     """Whose grants let them give this role at this path, one for each account."""
-    by_account: dict[UUID, list[Holding]] = {}
-    for one in held:
-        if path.startswith(one.grant.path):
-            by_account.setdefault(one.account_id, []).append(one)
     found = []
-    for account_id, theirs in by_account.items():
+    for account_id, theirs in by_account(one for one in held if path.startswith(one.grant.path)).items():
         grants: tuple[Grant, ...] = tuple(one.grant for one in theirs)
         actor = Actor(roles=kernel.roles, grants=grants, account_id=account_id)
-        if actor.may(policies.GRANT_GIVE, path) and may_give(actor, known.role, known.powers, path):
+        if actor.may(policies.GRANT_GIVE, path) and may_give(actor, known, path):
             found.append(theirs[-1])
     return tuple(found)

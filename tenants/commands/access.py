@@ -68,7 +68,7 @@ def explain(settings: Settings, login: str, permission: str, code: str, object_i
     for offer in found.offers:
         givers = ", ".join(giver.login for giver in offer.givers) or "-"
         console.print(
-            f"  可授予 would do: {offer.role.zh} {offer.role.code} @ {offer.area.name}; 可授权人 given by: {givers}",
+            f"  可授予 would do: {offer.known.role.zh} {offer.known.role.code} @ {offer.area.name}; 可授权人 given by: {givers}",
             highlight=False,
             soft_wrap=True,
         )

@@ -7,14 +7,14 @@ from sqlalchemy import Boolean, ForeignKey, ForeignKeyConstraint, Index, LargeBi
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gongzhi.core.api import Base, CodeEnum, Level, NodeRow, Versioned, new_id, now, platform_rows
+from gongzhi.core.api import Base, CodeEnum, Level, NodeRecord, NodeRow, Versioned, new_id, now, platform_rows
 from gongzhi.tenants.models.tree import SCHEMA
 
 #: What the code of a node's own role begins with; the rest is its id.
 OWN = "own:"
 
 
-class Account(Versioned, Base):
+class Account(NodeRecord, Versioned, Base):
     """Somebody who signs in.
 
     :param node_id: the node whose administrator opened it and looks after it; None for the platform's own people.
@@ -27,7 +27,9 @@ class Account(Versioned, Base):
     __table_args__ = (Index("account_node_idx", "node_id", "id"), {"schema": SCHEMA})
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    node_id: Mapped[UUID | None] = mapped_column(ForeignKey(f"{SCHEMA}.area.id"))
+    node_id: Mapped[UUID | None] = mapped_column(  # type: ignore[assignment]  # not everybody is some node's
+        ForeignKey(f"{SCHEMA}.area.id")
+    )
     login: Mapped[str] = mapped_column(unique=True)
     display_name: Mapped[str]
     active: Mapped[bool] = mapped_column(Boolean, default=True)
@@ -63,7 +65,7 @@ class SignInSession(Base):
     expires_at: Mapped[datetime]
 
 
-class ApiToken(Base):
+class ApiToken(NodeRecord, Base):
     """An integrator's token, bound to a node; hashed at rest, shown once."""
 
     __tablename__ = "api_token"
@@ -83,7 +85,7 @@ class ApiToken(Base):
     last_used_at: Mapped[datetime | None]
 
 
-class GrantRow(Base):
+class GrantRow(NodeRecord, Base):
     """A role that an account holds at a node, or at one grid of a community, and who gave it why."""
 
     __tablename__ = "grant"

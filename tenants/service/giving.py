@@ -8,9 +8,9 @@ from sqlalchemy import or_, select
 
 from gongzhi.core.api import Forbidden, Invalid, NotFound, Powers, RoleTable, Service, system_work
 from gongzhi.tenants import policies
-from gongzhi.tenants.access.holdings import Holding, holdings, reaching, together
+from gongzhi.tenants.access.holdings import Holding, by_account, holdings, reaching, together
 from gongzhi.tenants.models import OWN, Area, GrantRow
-from gongzhi.tenants.roles import KnownRole, may_give, offered_at, role_called
+from gongzhi.tenants.roles import KnownRole, at_and_above, may_give, offered_at, role_called
 
 
 class RoleUnfit(Invalid):
@@ -48,6 +48,11 @@ class Giving(Service):
         """The built-in roles."""
         return self.work.actor.roles
 
+    @property
+    def _deciding(self) -> int:
+        """The mask of the permission to give roles."""
+        return self.table.mask([policies.GRANT_GIVE.code])
+
     async def _area(self, node_id: UUID | None) -> Area:
         """The node, within the scope."""
         scope = self.work.scope
@@ -72,7 +77,7 @@ class Giving(Service):
 
     def _check_may_give(self, known: KnownRole, path: str) -> None:
         actor = self.work.actor
-        if not may_give(actor, known.role, known.powers, path):
+        if not may_give(actor, known, path):
             raise GivesMore(path="role", permission=self._told(known.powers.allow & ~actor.mask(path)))
 
     def _told(self, mask: int) -> str:
@@ -102,7 +107,7 @@ class Giving(Service):
             role = known[code]
             if role is None:
                 continue
-            if not path.startswith(scope.path) or not may_give(actor, role.role, role.powers, path):
+            if not path.startswith(scope.path) or not may_give(actor, role, path):
                 raise GivesMore(permission=self._told(role.powers.allow))
 
     # Somebody is left
@@ -114,9 +119,8 @@ class Giving(Service):
     async def _held(self, area: Area) -> list[Holding]:
         """The grants that reach this node and decide who may give roles, as they were before this command."""
         await self._turn_at(area.id)
-        bit = 1 << self.table.bits[policies.GRANT_GIVE.code]
         powers = {code: self.table.powers(code) for code in self.table.roles}
-        deciding = [code for code, brings in powers.items() if (brings.allow | brings.deny) & bit]
+        deciding = [code for code, brings in powers.items() if (brings.allow | brings.deny) & self._deciding]
         # A community may have thousands of residents; who decides are few.
         which = GrantRow.role.in_(deciding) | GrantRow.role.startswith(OWN)
         async with system_work(self.work.kernel) as system:
@@ -128,23 +132,22 @@ class Giving(Service):
         :raises LastAdmin: nobody may any more, and the caller does not stand above.
         """
         actor = self.work.actor
-        above = area.path.rstrip(".").rpartition(".")[0]
-        if actor.robot is not None or (above and actor.may(policies.GRANT_GIVE, f"{above}.")):
+        above = at_and_above(area.path)[:-1]
+        if actor.robot is not None or (above and actor.may(policies.GRANT_GIVE, above[-1])):
             return
         if self._givers(area, before) and not self._givers(area, after):
             raise LastAdmin(problem="")
 
     def _givers(self, area: Area, held: Iterable[Holding]) -> set[UUID]:
         """The accounts that may give roles at this node, for good and by what they hold right there."""
-        by_account: dict[UUID, list[Holding]] = {}
-        for one in held:
-            # What ends by itself allows nothing for good; what it denies, it denies as long as it lasts.
-            lasting = one if one.valid_until is None else replace(one, powers=Powers(0, one.powers.deny))
-            by_account.setdefault(one.account_id, []).append(lasting)
-        bit = 1 << self.table.bits[policies.GRANT_GIVE.code]
+        # What ends by itself allows nothing for good; what it denies, it denies as long as it lasts.
+        lasting = (
+            one if one.valid_until is None else replace(one, powers=Powers(0, one.powers.deny))
+            for one in held
+        )
         return {
             account_id
-            for account_id, theirs in by_account.items()
-            if together(theirs).left & bit
-            and any(one.area.id == area.id and one.powers.allow & bit for one in theirs)
+            for account_id, theirs in by_account(lasting).items()
+            if together(theirs).left & self._deciding
+            and any(one.area.id == area.id and one.powers.allow & self._deciding for one in theirs)
         }

@@ -117,15 +117,14 @@ class Grants(Giving):
 
     def _check_denials(self, known: KnownRole, account_id: UUID, area: Area, held: list[Holding]) -> None:
         """:raises GivesMore: who decides here from above would be kept from it."""
-        deciding = 1 << self.table.bits[policies.GRANT_GIVE.code]
         above = any(
             one.account_id == account_id
             and one.area.path != area.path
-            and one.powers.allow & deciding
+            and one.powers.allow & self._deciding
             and not self.work.actor.may(policies.GRANT_GIVE, one.area.path)
             for one in held
         )
-        if known.powers.deny & deciding and above:
+        if known.powers.deny & self._deciding and above:
             raise GivesMore(path="role", permission=policies.GRANT_GIVE.code)
 
     async def _check_grid(self, role: Role, grid_id: UUID | None, area: Area) -> None:
